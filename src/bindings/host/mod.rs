@@ -1,0 +1,234 @@
+//! The handle of a host, its methods by subject.
+
+mod command;
+mod result;
+mod state;
+mod transfer;
+
+use std::any::TypeId;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rhai::Dynamic;
+use tokio::sync::OnceCell;
+
+use crate::diag::Failure;
+use crate::engine::call::Call;
+use crate::engine::raise::Raise;
+use crate::engine::registry::{Property, Type};
+use crate::engine::session::Session;
+use crate::files::Sudo;
+use crate::report::HostWire;
+use crate::ssh::{self, HostKeyPolicy, Options, Ssh, Target};
+
+pub use result::{RESULT, RunResult};
+
+pub static TYPE: Type = Type {
+    name: "Host",
+    doc: "A host over SSH. What changes it (`ensure`, `sync`, `upload`, `put_text`) runs as root by \
+          sudo unless the user is root; commands run as the user unless told otherwise.",
+    id: TypeId::of::<HostHandle>,
+    rust_name: std::any::type_name::<HostHandle>,
+    methods: &[
+        command::RUN,
+        command::TRY_RUN,
+        command::STREAM,
+        command::CONNECT,
+        command::SUDO,
+        transfer::UPLOAD,
+        transfer::DOWNLOAD,
+        transfer::PUT_TEXT,
+        transfer::READ_TEXT,
+        state::ENSURE,
+        state::FACTS,
+        state::MISSING,
+    ],
+    properties: &[
+        Property {
+            name: "name",
+            doc: "what output and errors call it",
+            get: |value| text(value, |host| host.name()),
+        },
+        Property {
+            name: "address",
+            doc: "the address it was made with",
+            get: |value| text(value, |host| host.address()),
+        },
+        Property {
+            name: "role",
+            doc: "what it is for, empty when nothing was said",
+            get: |value| text(value, |host| host.role()),
+        },
+    ],
+};
+
+/// A host as scripts hold it; copies are the same host.
+#[derive(Clone)]
+pub struct HostHandle {
+    inner: Arc<Inner>,
+    /// Commands run as root.
+    root: bool,
+}
+
+struct Inner {
+    target: Target,
+    name: String,
+    role: String,
+    sudo: Sudo,
+    ssh: Ssh,
+    remote: OnceCell<ssh::Host>,
+}
+
+impl HostHandle {
+    pub fn new(
+        session: &Arc<Session>,
+        target: Target,
+        role: String,
+        sudo: Sudo,
+    ) -> Result<HostHandle, Raise> {
+        let inner = Inner {
+            name: target.label().to_owned(),
+            target,
+            role,
+            sudo,
+            ssh: client(session)?,
+            remote: OnceCell::new(),
+        };
+        let handle = HostHandle {
+            inner: Arc::new(inner),
+            root: false,
+        };
+        session.client(Made::default).lock().push(handle.clone());
+        Ok(handle)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    pub fn role(&self) -> &str {
+        &self.inner.role
+    }
+
+    pub fn address(&self) -> &str {
+        &self.inner.target.host
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.inner.target
+    }
+
+    /// The same host, with commands running as root.
+    fn as_root(&self) -> HostHandle {
+        HostHandle {
+            inner: self.inner.clone(),
+            root: true,
+        }
+    }
+
+    /// The client's handle; still nothing is connected.
+    pub async fn remote(&self) -> Result<&ssh::Host, ssh::Error> {
+        let inner = &self.inner;
+        inner
+            .remote
+            .get_or_try_init(|| inner.ssh.host(inner.target.clone()))
+            .await
+    }
+
+    /// How a command becomes root: not at all for one who is.
+    fn sudo_for(&self, remote: &ssh::Host, wanted: bool) -> Sudo {
+        if wanted && remote.user() != "root" {
+            self.inner.sudo.clone()
+        } else {
+            Sudo::None
+        }
+    }
+}
+
+/// Every handle of the run, for the counters at its end.
+#[derive(Default)]
+struct Made(Mutex<Vec<HostHandle>>);
+
+impl Made {
+    fn lock(&self) -> MutexGuard<'_, Vec<HostHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the connections of the run and hands their counters to it.
+pub fn settle(session: &Session) {
+    let Some(made) = session.existing::<Made>() else {
+        return;
+    };
+    let handles = made.lock().clone();
+    let wire = session.run.wire();
+    session.run.handle().block_on(async {
+        for handle in &handles {
+            let Ok(remote) = handle.remote().await else {
+                continue;
+            };
+            let stats = remote.stats();
+            if stats.connects > 0 || stats.round_trips > 0 {
+                wire.host(handle.name()).record(&HostWire {
+                    host: handle.name().to_owned(),
+                    connections: stats.connects,
+                    sessions: stats.sessions,
+                    round_trips: stats.round_trips,
+                    bytes_sent: stats.bytes_up,
+                    bytes_received: stats.bytes_down,
+                });
+            }
+        }
+        // What was abandoned is told to stop; nothing waits for it after a second Ctrl-C.
+        if let Some(handle) = handles.first() {
+            handle.inner.ssh.close().await;
+        }
+    });
+}
+
+/// The run's one SSH client.
+fn client(session: &Arc<Session>) -> Result<Ssh, Raise> {
+    let settings = &session.settings;
+    let made = session.client(|| {
+        Ssh::new(Options {
+            config_file: settings.ssh_config.clone(),
+            host_keys: match settings.accept_new_host_keys {
+                true => HostKeyPolicy::AcceptNew,
+                false => HostKeyPolicy::Strict,
+            },
+            ..Options::default()
+        })
+    });
+    Ok((*made).clone()?)
+}
+
+/// Waits for `work` on the host; failures say which host, and the time counts as its.
+fn on_host<T, E: Into<Failure>>(
+    call: &Call,
+    host: &HostHandle,
+    work: impl AsyncFnOnce(&ssh::Host) -> Result<T, E>,
+) -> Result<T, Raise> {
+    let started = Instant::now();
+    let done = call.wait(async {
+        let remote = host.remote().await?;
+        work(remote).await.map_err(Into::into)
+    });
+    call.session
+        .run
+        .wire()
+        .host(host.name())
+        .add_busy(started.elapsed());
+    done?.map_err(|mut failure: Failure| {
+        failure.host.get_or_insert_with(|| host.name().to_owned());
+        failure.into()
+    })
+}
+
+fn text(value: &mut Dynamic, get: impl Fn(&HostHandle) -> &str) -> Result<Dynamic, Raise> {
+    match value.read_lock::<HostHandle>() {
+        Some(host) => Ok(get(&host).to_owned().into()),
+        None => Err(Raise::internal(
+            "a property of Host was read on another value",
+        )),
+    }
+}

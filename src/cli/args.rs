@@ -1,0 +1,333 @@
+//! The command line of `e2bscript` itself, told apart from that of the script.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::report::ColorChoice;
+
+/// Deploy and operate a self-hosted E2B sandbox platform with editable scripts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "e2bscript",
+    version,
+    override_usage = "e2bscript [OPTIONS] SCRIPT [SCRIPT ARGUMENTS]\n       e2bscript COMMAND",
+    after_help = "Options may stand before or behind the script's name; what is none of the above is the script's.\n\
+                  `e2bscript SCRIPT --help` shows the script's own arguments.\n\n\
+                  Exit codes: 0 ok, 1 script failed, 2 usage or configuration, 3 check failed, 4 some hosts failed,\n\
+                  5 unreachable, 6 lock held, 7 problems found, 10 changes pending, 70 internal error, 124 deadline,\n\
+                  130 and 143 signals."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub options: RunArgs,
+
+    /// Script to run: a file, or the name of one in `scripts/` or built in.
+    #[arg(value_name = "SCRIPT")]
+    pub script: Option<String>,
+
+    /// What belongs to the script; filled by [`split`], never by clap.
+    #[arg(skip)]
+    pub script_args: Vec<String>,
+}
+
+/// Options of a run.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// Show what would change as diffs; write nothing.
+    #[arg(short = 'n', long, visible_alias = "dry-run")]
+    pub plan: bool,
+
+    /// With --plan: exit 10 when changes are pending.
+    #[arg(long, requires = "plan")]
+    pub detailed_exitcode: bool,
+
+    /// Work on these hosts only: names or patterns, `!` excludes, separated by commas.
+    #[arg(short, long, value_name = "HOSTS", env = "E2BSCRIPT_LIMIT")]
+    pub limit: Vec<String>,
+
+    /// Answer questions with yes.
+    #[arg(short, long, env = "E2BSCRIPT_YES", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub yes: bool,
+
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR")]
+    pub std_dirs: Vec<PathBuf>,
+
+    /// Give up after this long, for example `10m`.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+
+    /// Print events as JSON lines on stdout.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say more: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Say less: failures and results only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+
+    /// The same as --color=never.
+    #[arg(long)]
+    pub no_color: bool,
+
+    /// Show connections, round trips and bytes at the end.
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Show the lines of the standard modules in error reports too.
+    #[arg(long)]
+    pub trace: bool,
+
+    /// Record unknown host keys instead of refusing them; changed keys are refused always.
+    #[arg(long, env = "E2BSCRIPT_ACCEPT_NEW_HOST_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub accept_new_host_keys: bool,
+
+    /// SSH client configuration instead of `~/.ssh/config`; `none` for none.
+    #[arg(short = 'F', long, value_name = "FILE", env = "E2BSCRIPT_SSH_CONFIG")]
+    pub ssh_config: Option<PathBuf>,
+
+    /// Run without checking the script first.
+    #[arg(long)]
+    pub no_check: bool,
+
+    /// Keep no record of the run.
+    #[arg(long)]
+    pub no_journal: bool,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find mistakes in scripts without running them.
+    Check(CheckArgs),
+    /// See, take over and compare standard modules.
+    Std(StdArgs),
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Scripts to check; all standard modules and built-in scripts when there are none.
+    pub files: Vec<String>,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR")]
+    pub std_dirs: Vec<PathBuf>,
+    /// Print findings as JSON lines on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+#[derive(Args, Debug)]
+pub struct StdArgs {
+    #[command(subcommand)]
+    pub command: StdCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StdCommand {
+    /// List standard modules, and where each comes from.
+    List,
+    /// Print a standard module.
+    Show { module: String },
+    /// Copy a standard module into the project's `stdlib/`, to be changed there.
+    Eject {
+        module: String,
+        /// Replace a copy that is there already.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show how the copy in force differs from the built-in module.
+    Diff { module: String },
+}
+
+impl RunArgs {
+    pub fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color.into()
+        }
+    }
+}
+
+impl From<Color> for ColorChoice {
+    fn from(color: Color) -> ColorChoice {
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+    }
+}
+
+/// Parses the command line. Options of `e2bscript` may stand anywhere before `--`; the first word
+/// that is none names the script, and all that is left is the script's.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let (own, script_args) = split(argv.into_iter().collect());
+    let mut cli = Cli::try_parse_from(own)?;
+    cli.script_args = script_args;
+    Ok(cli)
+}
+
+fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
+    let command = Cli::command();
+    let mut own: Vec<OsString> = Vec::new();
+    let mut rest: Vec<String> = Vec::new();
+    let mut words = argv.into_iter();
+    own.extend(words.next());
+    let mut script_seen = false;
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        if text == "--" {
+            rest.push(text);
+            rest.extend(words.map(|word| word.to_string_lossy().into_owned()));
+            break;
+        }
+        match kind_of(&command, &text, script_seen) {
+            Kind::Own => own.push(word),
+            Kind::OwnWithValue => {
+                own.push(word);
+                own.extend(words.next());
+            }
+            Kind::Command => {
+                own.push(word);
+                own.extend(words);
+                break;
+            }
+            Kind::Script => {
+                script_seen = true;
+                own.push(word);
+            }
+            Kind::Rest => rest.push(text),
+        }
+    }
+    (own, rest)
+}
+
+enum Kind {
+    Own,
+    OwnWithValue,
+    Command,
+    Script,
+    Rest,
+}
+
+fn kind_of(command: &clap::Command, word: &str, script_seen: bool) -> Kind {
+    if !word.starts_with('-') || word == "-" {
+        return match script_seen {
+            true => Kind::Rest,
+            false if command.find_subcommand(word).is_some() || word == "help" => Kind::Command,
+            false => Kind::Script,
+        };
+    }
+    if script_seen && matches!(word, "-h" | "--help" | "-V" | "--version") {
+        return Kind::Rest;
+    }
+    let (name, has_value) = match word.split_once('=') {
+        Some((name, _)) => (name, true),
+        None => (word, false),
+    };
+    let found = command
+        .get_arguments()
+        .find(|arg| match name.strip_prefix("--") {
+            Some(long) => {
+                arg.get_long() == Some(long)
+                    || arg
+                        .get_visible_aliases()
+                        .unwrap_or_default()
+                        .contains(&long)
+            }
+            None => arg.get_short().is_some_and(|short| {
+                name.strip_prefix('-')
+                    .is_some_and(|flags| flags.starts_with(short))
+            }),
+        });
+    match found {
+        // `-nv`, `-lapi-1`: clap knows what to make of a cluster.
+        Some(arg) if arg.get_action().takes_values() && !has_value && is_bare(name) => {
+            Kind::OwnWithValue
+        }
+        Some(_) => Kind::Own,
+        // What is unknown before the script's name is a mistake that clap explains.
+        None if !script_seen => Kind::Own,
+        None => Kind::Rest,
+    }
+}
+
+/// `--name`, or `-n` alone.
+fn is_bare(name: &str) -> bool {
+    name.starts_with("--") || name.chars().count() == 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Cli {
+        parse(line.split(' ').map(OsString::from)).unwrap()
+    }
+
+    #[test]
+    fn options_stand_on_either_side_of_the_script() {
+        let cli = parsed("e2bscript --std x deploy.rhai --plan --only api --limit server-1,api-*");
+        assert!(cli.options.plan);
+        assert_eq!(cli.script.as_deref(), Some("deploy.rhai"));
+        assert_eq!(cli.options.limit, ["server-1,api-*"]);
+        assert_eq!(cli.script_args, ["--only", "api"]);
+    }
+
+    #[test]
+    fn help_behind_the_script_is_the_scripts() {
+        assert_eq!(
+            parsed("e2bscript deploy.rhai --help").script_args,
+            ["--help"]
+        );
+        assert!(parse(["e2bscript", "--help"].map(OsString::from)).is_err());
+    }
+
+    #[test]
+    fn everything_behind_two_dashes_is_the_scripts() {
+        let cli = parsed("e2bscript x -- --plan");
+        assert!(!cli.options.plan);
+        assert_eq!(cli.script_args, ["--", "--plan"]);
+    }
+
+    #[test]
+    fn commands_are_told_from_scripts() {
+        assert!(matches!(
+            parsed("e2bscript check a.rhai").command,
+            Some(Command::Check(_))
+        ));
+        assert!(parsed("e2bscript checks.rhai").command.is_none());
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,41 @@
+//! The program's face: one file per command.
+
+pub mod args;
+pub mod check;
+pub mod completions;
+pub mod run;
+pub mod std;
+
+use ::std::ffi::OsString;
+use ::std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::CommandFactory;
+
+/// Parses, does what was asked, and returns the exit code.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match args::parse(argv) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let code = match (&cli.command, &cli.script) {
+        (Some(Command::Check(check)), _) => check::check(check),
+        (Some(Command::Std(std)), _) => std::std(&std.command),
+        (Some(Command::Completions { shell }), _) => completions::completions(*shell),
+        (None, Some(script)) => run::run(&cli.options, script, &cli.script_args),
+        (None, None) => {
+            return usage(&Cli::command().error(
+                clap::error::ErrorKind::MissingRequiredArgument,
+                "name a script to run, for example `e2bscript deploy.rhai`",
+            ));
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// Help and version are what was asked for; everything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell when the terminal itself is gone.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}

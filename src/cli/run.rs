@@ -1,0 +1,225 @@
+//! `e2bscript SCRIPT`: check the script, run it, report how it ended.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use rhai::Dynamic;
+
+use crate::bindings::REGISTRY;
+use crate::diag::{Class, Failure};
+use crate::engine::context;
+use crate::engine::library::{Library, Override};
+use crate::engine::raise::failure_of;
+use crate::engine::value::{self, Secrets};
+use crate::engine::{Host, Outcome, Session, Settings};
+use crate::explain::{RenderOptions, render, render_failure};
+use crate::report::color::progress;
+use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity};
+use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
+
+use super::args::RunArgs;
+use super::check::before_run;
+
+/// Runs `script` and returns the exit code.
+pub fn run(args: &RunArgs, script: &str, script_args: &[String]) -> u8 {
+    let id = RunId::new();
+    let console = console(args);
+    let started = start(args, script, script_args, id.clone(), &console);
+    let (runtime, run) = match started {
+        Ok(started) => started,
+        Err(failure) => {
+            let reporter = Reporter::builder(id.as_str()).console(console).build();
+            return refuse(&reporter, &failure);
+        }
+    };
+    let result = execute(args, script, &run);
+    let code = run.finish(
+        result
+            .as_ref()
+            .map(|code| *code)
+            .map_err(|failure| &**failure),
+    );
+    // Abandoned work (a stuck local command, say) must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+/// Everything that can go wrong before the run exists.
+fn start(
+    args: &RunArgs,
+    script: &str,
+    script_args: &[String],
+    id: RunId,
+    console: &ConsoleOptions,
+) -> Result<(tokio::runtime::Runtime, Run), Failure> {
+    let limit = Limit::parse(&args.limit)
+        .map_err(|error| Failure::from_error("cli.limit", &error).class(Class::Usage))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::from_error("internal", &error).class(Class::Internal))?;
+    let mut builder = Reporter::builder(id.as_str());
+    builder = if args.json {
+        builder.json()
+    } else {
+        builder.console(console.clone())
+    };
+    let mut journal = None;
+    if !args.no_journal {
+        let (opened, events) = open_journal(&id)?;
+        builder = builder.sink(Box::new(events));
+        journal = Some(opened);
+    }
+    let options = RunOptions {
+        script: script.to_owned(),
+        args: script_args.to_vec(),
+        mode: if args.plan { Mode::Plan } else { Mode::Apply },
+        limit,
+        yes: args.yes,
+        verbosity: console.verbosity,
+        stats: args.stats,
+        detailed_exit_code: args.detailed_exitcode,
+    };
+    let run = Run::start(
+        id,
+        options,
+        builder.build(),
+        journal,
+        runtime.handle().clone(),
+    );
+    signals::listen(&run).map_err(|error| Failure::from_error("internal", &error))?;
+    Ok((runtime, run))
+}
+
+fn open_journal(id: &RunId) -> Result<(Journal, journal::EventFile), Failure> {
+    journal::state_home(env)
+        .and_then(|home| Journal::create(&home, id))
+        .map_err(|error| {
+            Failure::from_error("run.journal", &error)
+                .class(Class::Usage)
+                .help("run with `--no-journal` to keep no record of the run")
+        })
+}
+
+/// Checks and runs the script. The failure is reported here, where the script's lines are known.
+fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> {
+    let settings = Settings {
+        accept_new_host_keys: args.accept_new_host_keys,
+        ssh_config: args.ssh_config.clone(),
+    };
+    let session = Session::new(run.clone(), settings);
+    let library = library(&args.std_dirs);
+    let look = look(args, run.reporter().console_options());
+    let found = library
+        .find_script(script)
+        .map_err(|failure| report(run, failure, look))?;
+    let reporter = run.reporter().clone();
+    let announce = Box::new(move |change: &Override| {
+        reporter.emit(Event::Override {
+            module: change.module.clone(),
+            path: change.path.display().to_string(),
+            changed_since_eject: change.stale,
+        });
+    });
+    let host = Host::new(REGISTRY, library, session.clone(), announce);
+    if args.no_check {
+        let reporter = run.reporter();
+        reporter.log(Level::Warn, "the script was not checked (`--no-check`)");
+    } else if let Some((failure, text)) = before_run(&host, &found, look) {
+        return Err(told(run, failure, text));
+    }
+    let result = host.compile(&found).and_then(|ast| match args.timeout {
+        Some(limit) => context::with_deadline("--timeout", limit, || host.run(&ast)),
+        None => host.run(&ast),
+    });
+    crate::bindings::host::settle(&session);
+    match result {
+        Ok(Outcome::Value(value)) => show(run, &value),
+        Ok(Outcome::Exit(code)) => Ok(code),
+        Err(error) => Err(told(
+            run,
+            failure_of(&error),
+            render(&error, host.sources(), look),
+        )),
+    }
+}
+
+/// A script's last value is its result.
+fn show(run: &Run, value: &Dynamic) -> Result<u8, Box<Failure>> {
+    if value.is_unit() {
+        return Ok(0);
+    }
+    match value::to_json(value, Secrets::Mask) {
+        Ok(value) => run.reporter().emit(Event::Result { value }),
+        // A script may well end with a handle or a closure; that is no result, and no mistake.
+        Err(_) => tracing::debug!("the script's last value is no plain data"),
+    }
+    Ok(0)
+}
+
+/// A failure that has no place in the script.
+fn report(run: &Run, failure: Failure, look: RenderOptions) -> Box<Failure> {
+    let text = render_failure(&failure, look);
+    told(run, failure, text)
+}
+
+fn told(run: &Run, failure: Failure, text: String) -> Box<Failure> {
+    run.reporter().emit(Event::Failure {
+        failure: failure.clone(),
+        report: Some(text),
+    });
+    Box::new(failure)
+}
+
+/// A failure before there is a run.
+pub fn refuse(reporter: &Reporter, failure: &Failure) -> u8 {
+    reporter.emit(Event::Failure {
+        failure: failure.clone(),
+        report: None,
+    });
+    reporter.flush();
+    failure.class.exit_code()
+}
+
+/// How error reports look on this console.
+fn look(args: &RunArgs, console: &ConsoleOptions) -> RenderOptions {
+    let fallback = RenderOptions::default();
+    RenderOptions {
+        color: console.color,
+        width: console.width.map_or(fallback.width, usize::from),
+        trace: args.trace,
+        ..fallback
+    }
+}
+
+/// The search path as seen from the current directory.
+pub fn library(std_dirs: &[PathBuf]) -> Library {
+    let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let config = env("XDG_CONFIG_HOME")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".config")));
+    Library::discover(std_dirs.to_vec(), &cwd, config)
+}
+
+fn console(args: &RunArgs) -> ConsoleOptions {
+    let (out, err) = (
+        std::io::stdout().is_terminal(),
+        std::io::stderr().is_terminal(),
+    );
+    let color = args.color_choice();
+    ConsoleOptions {
+        verbosity: Verbosity::from_flags(args.quiet, args.verbose),
+        color: color.resolve(err, env),
+        color_results: color.resolve(out, env),
+        results_on_terminal: out,
+        progress: !args.json && progress(err, env),
+        width: rustix::termios::tcgetwinsize(std::io::stderr())
+            .ok()
+            .map(|size| size.ws_col),
+    }
+}
+
+pub(super) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

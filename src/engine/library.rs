@@ -1,0 +1,304 @@
+//! The standard library and the operator's scripts: embedded, each file overridable on disk.
+
+use std::path::{Path, PathBuf};
+
+use crate::diag::Failure;
+
+/// A file of the library as it is in the binary.
+#[derive(Clone, Copy)]
+pub struct Embedded {
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+macro_rules! embed {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(Embedded {
+            name: $name,
+            text: include_str!(concat!("../../", $folder, "/", $name, ".rhai")),
+        }),*]
+    };
+}
+
+/// The flows, imported as `std/NAME`.
+pub static STDLIB: &[Embedded] =
+    embed!("stdlib": "artifacts", "check", "cluster", "config", "env_files", "network", "stage");
+
+/// What operators run, found by name when there is no such file on disk.
+pub static SCRIPTS: &[Embedded] = embed!("scripts": "check-cluster", "deploy", "stage");
+
+/// Where `std/…` and scripts are looked for, first hit first.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    /// `--std DIR`, in the order given.
+    pub std_dirs: Vec<PathBuf>,
+    /// The project's root: its `stdlib/` and `scripts/`.
+    pub project: Option<PathBuf>,
+    /// The operator's own `stdlib/`, below the user's configuration directory.
+    pub user: Option<PathBuf>,
+}
+
+/// A script that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What errors and imports call it.
+    pub id: String,
+    pub path: Option<PathBuf>,
+    pub text: String,
+}
+
+/// A standard module that comes from disk and differs from the embedded one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    pub module: String,
+    pub path: PathBuf,
+    /// Whether the embedded module changed since this copy was ejected; `None` when the copy does
+    /// not say what it came from.
+    pub stale: Option<bool>,
+}
+
+impl Library {
+    /// The search path as seen from `cwd`: the project is the nearest directory upwards with an
+    /// `e2bscript.toml`, else `cwd` itself.
+    pub fn discover(std_dirs: Vec<PathBuf>, cwd: &Path, user_config: Option<PathBuf>) -> Library {
+        let project = cwd
+            .ancestors()
+            .find(|dir| dir.join("e2bscript.toml").is_file())
+            .unwrap_or(cwd)
+            .to_path_buf();
+        Library {
+            std_dirs,
+            project: Some(project),
+            user: user_config.map(|dir| dir.join("e2bscript/stdlib")),
+        }
+    }
+
+    /// The directories that may override a standard module, first hit first.
+    fn std_path(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.std_dirs
+            .iter()
+            .cloned()
+            .chain(self.project.iter().map(|dir| dir.join("stdlib")))
+            .chain(self.user.iter().cloned())
+    }
+
+    /// `std/NAME`, and the override it is, if it is one.
+    pub fn find_std(&self, name: &str) -> Result<(Found, Option<Override>), Failure> {
+        let embedded = STDLIB.iter().find(|file| file.name == name);
+        let id = format!("std/{name}");
+        if is_plain(name) {
+            for dir in self.std_path() {
+                let path = dir.join(format!("{name}.rhai"));
+                let Some(text) = read(&path)? else { continue };
+                let differs = embedded.is_none_or(|file| file.text != without_header(&text));
+                let announced = differs.then(|| Override {
+                    module: id.clone(),
+                    path: path.clone(),
+                    stale: embedded.and_then(|file| stale(&text, file.text)),
+                });
+                return Ok((
+                    Found {
+                        id,
+                        path: Some(path),
+                        text,
+                    },
+                    announced,
+                ));
+            }
+        }
+        match embedded {
+            Some(file) => Ok((
+                Found {
+                    id,
+                    path: None,
+                    text: file.text.to_owned(),
+                },
+                None,
+            )),
+            None => Err(self.unknown_std(name)),
+        }
+    }
+
+    /// Every module that `import "std/…"` can name, sorted.
+    pub fn std_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = STDLIB.iter().map(|file| file.name.to_owned()).collect();
+        for dir in self.std_path() {
+            let Ok(entries) = std::fs::read_dir(dir) else {
+                continue;
+            };
+            names.extend(entries.flatten().filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                name.strip_suffix(".rhai").map(str::to_owned)
+            }));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn unknown_std(&self, name: &str) -> Failure {
+        let names = self.std_names();
+        let near = super::suggest::nearest(name, names.iter().map(String::as_str));
+        Failure::usage(
+            "script.import",
+            format!("there is no standard module `std/{name}`"),
+        )
+        .help(match near {
+            Some(near) => format!("did you mean `std/{near}`?"),
+            None => format!("there are: {}", names.join(", ")),
+        })
+    }
+
+    /// The script that an operator means by `name`: a path, else `scripts/` of the project, else an
+    /// embedded one.
+    pub fn find_script(&self, name: &str) -> Result<Found, Failure> {
+        let typed = Path::new(name);
+        let with_ending = PathBuf::from(format!("{name}.rhai"));
+        let candidates = if typed.extension().is_some_and(|ending| ending == "rhai") {
+            vec![typed.to_path_buf()]
+        } else {
+            vec![typed.to_path_buf(), with_ending]
+        };
+        for candidate in &candidates {
+            if candidate.is_file() {
+                return load(candidate, candidate.display().to_string());
+            }
+        }
+        let bare = name.strip_suffix(".rhai").unwrap_or(name);
+        if is_plain(bare) {
+            if let Some(path) = self
+                .project
+                .as_ref()
+                .map(|dir| dir.join("scripts").join(format!("{bare}.rhai")))
+                .filter(|path| path.is_file())
+            {
+                return load(&path, format!("scripts/{bare}.rhai"));
+            }
+            if let Some(file) = SCRIPTS.iter().find(|file| file.name == bare) {
+                return Ok(Found {
+                    id: format!("scripts/{bare}.rhai"),
+                    path: None,
+                    text: file.text.to_owned(),
+                });
+            }
+        }
+        Err(unknown_script(name))
+    }
+}
+
+fn load(path: &Path, id: String) -> Result<Found, Failure> {
+    match read(path)? {
+        Some(text) => Ok(Found {
+            id,
+            path: Some(path.to_path_buf()),
+            text,
+        }),
+        None => Err(unknown_script(&id)),
+    }
+}
+
+/// The file's text; `None` when there is no such file.
+pub fn read(path: &Path) -> Result<Option<String>, Failure> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::usage(
+            "script.read",
+            format!("cannot read the script `{}`", path.display()),
+        )
+        .cause(error.to_string())),
+    }
+}
+
+fn unknown_script(name: &str) -> Failure {
+    let names: Vec<&str> = SCRIPTS.iter().map(|file| file.name).collect();
+    let bare = name.strip_suffix(".rhai").unwrap_or(name);
+    let near = super::suggest::nearest(bare, names.iter().copied());
+    Failure::usage("script.not_found", format!("there is no script `{name}`")).help(match near {
+        Some(near) => format!("did you mean `{near}.rhai`?"),
+        None => format!(
+            "looked in the current directory, in `scripts/` of the project, and among the built-in ones: {}",
+            names.join(", ")
+        ),
+    })
+}
+
+/// A name that cannot leave its directory.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.split('/').all(|part| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        })
+}
+
+/// First line of an ejected file: `// e2bscript std/deploy 0.1.0 sha256:…`.
+pub fn eject_header(module: &str, text: &str) -> String {
+    format!(
+        "// e2bscript {module} {} sha256:{}\n",
+        env!("CARGO_PKG_VERSION"),
+        digest(text)
+    )
+}
+
+/// Whether the embedded text is another than the one the copy names in its first line.
+fn stale(copy: &str, embedded: &str) -> Option<bool> {
+    let first = copy.lines().next()?.strip_prefix("// e2bscript ")?;
+    let (_, recorded) = first.rsplit_once("sha256:")?;
+    Some(recorded.trim() != digest(embedded))
+}
+
+/// The text of an ejected copy without the line that `std eject` put first.
+fn without_header(copy: &str) -> &str {
+    match copy.split_once('\n') {
+        Some((first, rest)) if first.starts_with("// e2bscript std/") => rest,
+        _ => copy,
+    }
+}
+
+fn digest(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_both_folders_is_embedded() {
+        for (folder, table) in [("stdlib", STDLIB), ("scripts", SCRIPTS)] {
+            let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut on_disk: Vec<String> = std::fs::read_dir(dir)
+                .unwrap()
+                .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+                .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+                .collect();
+            on_disk.sort();
+            let embedded: Vec<&str> = table.iter().map(|file| file.name).collect();
+            assert_eq!(embedded, on_disk, "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_leave_the_search_path() {
+        for name in ["../etc", "a/../b", "", ".hidden", "a//b", "/etc/passwd"] {
+            assert!(!is_plain(name), "{name}");
+        }
+        assert!(is_plain("lib/health-2"));
+    }
+
+    #[test]
+    fn an_ejected_copy_knows_when_its_original_moved_on() {
+        let copy = format!("{}let x = 1;", eject_header("std/deploy", "let x = 1;"));
+        assert_eq!(stale(&copy, "let x = 1;"), Some(false));
+        assert_eq!(stale(&copy, "let x = 2;"), Some(true));
+        assert_eq!(stale("let x = 1;", "let x = 1;"), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! Which paths of a tree are meant.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::super::item::Problem;
+use super::SyncOptions;
+
+/// The compiled globs of a sync.
+#[derive(Debug)]
+pub(super) struct Globs {
+    include: Option<GlobSet>,
+    exclude: GlobSet,
+    protect: GlobSet,
+    /// Those of `exclude` and `protect` that `find` understands.
+    pruned: Vec<Pruned>,
+}
+
+/// Something that the host need not look into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pruned {
+    /// `-name` or `-path`.
+    pub test: &'static str,
+    pub pattern: String,
+}
+
+impl Globs {
+    pub fn new(options: &SyncOptions) -> Result<Globs, Problem> {
+        let mut pruned = Vec::new();
+        for pattern in options.exclude.iter().chain(&options.protect) {
+            pruned.extend(prune(pattern));
+        }
+        let include = match options.include.is_empty() {
+            true => None,
+            false => Some(compile(&options.include)?),
+        };
+        Ok(Globs {
+            include,
+            exclude: compile(&options.exclude)?,
+            protect: compile(&options.protect)?,
+            pruned,
+        })
+    }
+
+    /// Whether the walk may pass by `path`, and all below it.
+    pub fn is_excluded(&self, path: &[u8]) -> bool {
+        self.exclude.is_match(as_path(path))
+    }
+
+    /// The globs of what is excluded, to take along.
+    pub fn excluded(&self) -> GlobSet {
+        self.exclude.clone()
+    }
+
+    /// Whether the host's `path` must stay as it is.
+    pub fn is_protected(&self, path: &[u8]) -> bool {
+        self.protect.is_match(as_path(path))
+    }
+
+    /// Whether `path` takes part.
+    pub fn is_included(&self, path: &[u8]) -> bool {
+        let included = |include: &GlobSet| include.is_match(as_path(path));
+        self.include.as_ref().is_none_or(included)
+    }
+
+    /// Whether everything takes part that is not excluded.
+    pub fn includes_all(&self) -> bool {
+        self.include.is_none()
+    }
+
+    pub fn pruned(&self) -> &[Pruned] {
+        &self.pruned
+    }
+}
+
+pub(super) fn as_path(path: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(path))
+}
+
+/// A pattern without the decoration of its ends, and whether it starts at the root.
+fn normal(pattern: &str) -> (&str, bool) {
+    let trimmed = pattern.trim_end_matches('/');
+    let from_root = trimmed.trim_start_matches("./").trim_start_matches('/');
+    (from_root, trimmed.contains('/'))
+}
+
+fn compile(patterns: &[String]) -> Result<GlobSet, Problem> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let (body, anchored) = normal(pattern);
+        if body.is_empty() {
+            return Err(Problem::new(format!("the glob `{pattern}` is empty")));
+        }
+        let start = if anchored { "" } else { "**/" };
+        for end in ["", "/**"] {
+            let glob = GlobBuilder::new(&format!("{start}{body}{end}"))
+                .literal_separator(true)
+                .build()
+                .map_err(|error| {
+                    Problem::new(format!("`{pattern}` is no glob")).help(error.kind().to_string())
+                })?;
+            set.add(glob);
+        }
+    }
+    set.build()
+        .map_err(|error| Problem::new(format!("the globs cannot be used: {error}")))
+}
+
+/// A pattern in terms of `find`, where it means the same there.
+fn prune(pattern: &str) -> Option<Pruned> {
+    let (body, anchored) = normal(pattern);
+    let body = body.strip_suffix("/**").unwrap_or(body);
+    if body.contains(['{', '\\']) || body.contains("**") {
+        return None;
+    }
+    if !anchored {
+        return Some(Pruned {
+            test: "-name",
+            pattern: body.to_owned(),
+        });
+    }
+    // `*` of -path crosses slashes, so only plain paths mean the same.
+    let plain = !body.contains(['*', '?', '[']);
+    // What `runtime/**` means does not hold `runtime` itself, which is kept by what it holds.
+    plain.then(|| Pruned {
+        test: "-path",
+        pattern: format!("./{body}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globs(include: &[&str], exclude: &[&str], protect: &[&str]) -> Globs {
+        let strings = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+        Globs::new(&SyncOptions {
+            include: strings(include),
+            exclude: strings(exclude),
+            protect: strings(protect),
+            ..SyncOptions::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn globs_are_those_of_gitignore() {
+        let globs = globs(
+            &["nomad/**", "db"],
+            &[".git", "*.zip", "/top"],
+            &["runtime/", "a/b"],
+        );
+        assert!(globs.is_included(b"nomad/api.hcl") && globs.is_included(b"db/1.sql"));
+        assert!(!globs.is_included(b"README.md"));
+        assert!(globs.is_excluded(b".git/config") && globs.is_excluded(b"x/.git"));
+        assert!(globs.is_excluded(b"x/y.zip") && globs.is_excluded(b"top/x"));
+        assert!(!globs.is_excluded(b"x/top"));
+        assert!(globs.is_protected(b"runtime/x/y") && globs.is_protected(b"runtime"));
+        assert!(globs.is_protected(b"a/b/c") && !globs.is_protected(b"x/a/b"));
+        assert!(globs.is_excluded(b"\xff.zip"));
+    }
+
+    #[test]
+    fn find_gets_what_means_the_same_to_it() {
+        let pruned = |pattern| prune(pattern).map(|found| (found.test, found.pattern));
+        assert_eq!(pruned(".git"), Some(("-name", ".git".into())));
+        assert_eq!(pruned("*.zip"), Some(("-name", "*.zip".into())));
+        assert_eq!(pruned("a/b/"), Some(("-path", "./a/b".into())));
+        assert_eq!(pruned("runtime/**"), Some(("-path", "./runtime".into())));
+        assert_eq!(pruned("a/*.x"), None);
+        assert_eq!(pruned("{a,b}"), None);
+    }
+
+    #[test]
+    fn bad_globs_are_named() {
+        let options = SyncOptions {
+            exclude: vec!["a[".into()],
+            ..SyncOptions::default()
+        };
+        assert!(Globs::new(&options).unwrap_err().text.contains("`a[`"));
+    }
+}

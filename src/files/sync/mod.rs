@@ -1,0 +1,217 @@
+//! Making a host's tree like one of the workstation.
+
+mod apply;
+mod compare;
+mod globs;
+mod list;
+mod tree;
+mod walk;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub(super) use tree::Tree;
+
+use super::apply::Transfer;
+use super::ensure::Options;
+use super::error::Error;
+use super::pace::Compress;
+use super::payload::Progress;
+use super::place::{check_path, clean};
+use super::report::Reason;
+use super::shell::{Class, Shell};
+use compare::Difference;
+use globs::Globs;
+
+/// Which modes files get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Modes {
+    /// 0755 for what its owner may execute and for directories, 0644 for the rest.
+    #[default]
+    Plain,
+    /// Those of the workstation, for directories too.
+    Same,
+}
+
+/// How a tree is synchronised.
+///
+/// Globs are those of `.gitignore`: without a slash inside they match at any depth, with one from
+/// the root; a directory stands for all below it.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// Only these are looked at, here and there. Default: all.
+    pub include: Vec<String>,
+    /// These are not looked at, here or there.
+    pub exclude: Vec<String>,
+    /// These of the host are never written or deleted.
+    pub protect: Vec<String>,
+    /// Deletes on the host what is not here. Default: false.
+    pub delete: bool,
+    /// Refuses to delete more than so many. Default: half of what is there, if that is over ten.
+    pub delete_limit: Option<usize>,
+    /// Deletes whatever the limit says. Default: false.
+    pub force: bool,
+    pub modes: Modes,
+    /// Default: the connected user, or root with sudo.
+    pub owner: Option<String>,
+    pub group: Option<String>,
+    /// Plan, sudo, compression and what else an ensure knows.
+    pub ensure: Options,
+}
+
+/// The outcome of a sync.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncReport {
+    pub host: String,
+    /// Nothing was written: the changes are what a run would do.
+    pub plan: bool,
+    /// In the order of their paths.
+    pub changes: Vec<SyncChange>,
+    pub unchanged: usize,
+    pub round_trips: u32,
+    /// Payload bytes handed to the connection.
+    pub bytes_sent: u64,
+}
+
+/// One path that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SyncChange {
+    /// Relative to the tree; bytes that are no UTF-8 are replaced.
+    pub path: String,
+    pub action: SyncAction,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
+}
+
+/// What is done about a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncAction {
+    Create,
+    Update,
+    Delete,
+}
+
+/// Makes the host's directory `remote` hold what the workstation's `local` holds.
+///
+/// One round trip lists and hashes; where something differs one more brings it: an archive is
+/// unpacked beside, and every file is renamed into its place. `progress` hears bytes and total.
+pub async fn sync(
+    shell: &dyn Shell,
+    local: &Path,
+    remote: &str,
+    options: &SyncOptions,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<SyncReport, Error> {
+    let remote = clean(remote);
+    let name = format!("sync `{}` to `{remote}`", local.display());
+    let invalid = |problem: super::item::Problem| Error::Invalid {
+        item: name.clone(),
+        problem: problem.text,
+        help: problem.help,
+    };
+    check_path(&remote).map_err(invalid)?;
+    for who in options.owner.iter().chain(&options.group) {
+        super::place::check_name(who).map_err(invalid)?;
+    }
+    if options.delete && super::state::is_guarded(&remote) {
+        return Err(invalid(super::item::Problem::new(
+            "nothing is deleted in a directory that the system needs",
+        )));
+    }
+    let globs = Globs::new(options).map_err(invalid)?;
+    let tree = walk::walk(local, &globs, options.modes, &options.ensure.hashes).await?;
+    let there = list::list(shell, &remote, &tree, &globs, &options.ensure.sudo).await?;
+    let difference =
+        compare::compare(&tree, &there, &globs, options).map_err(|problem| Error::Conflict {
+            host: shell.host().to_owned(),
+            item: name.clone(),
+            problem: problem.text,
+            help: problem.help,
+        })?;
+    guard(shell, local, &remote, &tree, &there, &difference, options)?;
+    let mut report = SyncReport {
+        host: shell.host().to_owned(),
+        plan: options.ensure.plan,
+        changes: difference.changes.clone(),
+        unchanged: difference.unchanged,
+        round_trips: 1,
+        bytes_sent: 0,
+    };
+    if options.ensure.plan || difference.changes.is_empty() {
+        return Ok(report);
+    }
+    let script = apply::script(&remote, tree, &difference, options);
+    let size = script.size();
+    let transfer = Transfer {
+        shell,
+        sudo: &options.ensure.sudo,
+        state_dir: &options.ensure.state_dir,
+        compress: match there.gzip {
+            true => options.ensure.compress,
+            false => Compress::Off,
+        },
+        class: match size < 1 << 20 {
+            true => Class::Control,
+            false => Class::Bulk,
+        },
+        progress: Progress::default(),
+    };
+    let handed = transfer.progress.clone();
+    let mut heard = |_: super::apply::Heard<'_>| {};
+    let work = transfer.run(script, &mut heard);
+    tokio::pin!(work);
+    let mut ticks = tokio::time::interval(super::ensure::TICK);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            _ = ticks.tick(), if size > 0 => progress(handed.content().min(size), size),
+        }
+    };
+    done.map_err(|failed| failed.into_error(shell.host(), name, Vec::new(), Vec::new()))?;
+    if size > 0 {
+        progress(size, size);
+    }
+    report.round_trips += 1;
+    report.bytes_sent = handed.sent();
+    Ok(report)
+}
+
+/// Refuses deletions that are more likely a mistake than meant.
+fn guard(
+    shell: &dyn Shell,
+    local: &Path,
+    remote: &str,
+    tree: &Tree,
+    there: &list::Listing,
+    difference: &Difference,
+    options: &SyncOptions,
+) -> Result<(), Error> {
+    let deletes = difference.deletes();
+    if deletes.is_empty() || options.force {
+        return Ok(());
+    }
+    let limit = match options.delete_limit {
+        Some(limit) => limit,
+        None => (there.nodes.len() / 2).max(10),
+    };
+    let problem = if tree.entries.is_empty() {
+        "there is nothing to copy, so all of it would be deleted".to_owned()
+    } else if deletes.len() > limit {
+        let all = there.nodes.len();
+        format!(
+            "it would delete {} of {all} paths, over the limit of {limit}",
+            deletes.len()
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::SyncRefused {
+        host: shell.host().to_owned(),
+        local: local.display().to_string(),
+        remote: remote.to_owned(),
+        problem,
+        paths: deletes,
+    })
+}

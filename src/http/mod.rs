@@ -1,0 +1,171 @@
+//! HTTP: requests with retries and checks, from this machine or through a host's connection.
+
+mod download;
+mod error;
+mod request;
+mod retry;
+mod tls;
+mod tunnel;
+mod url;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::redirect;
+
+pub use ::reqwest::{Method, StatusCode, Url, header};
+pub use download::{Download, Downloaded, check, checksum};
+pub use error::Error;
+pub use request::{Expect, OnRetry, Request, Response};
+pub use tunnel::Tunnel;
+pub use url::{parse as parse_url, percent_encode};
+
+/// How long a connection may take to come up.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Most redirects that are followed.
+const REDIRECTS: usize = 10;
+const AGENT: &str = concat!("e2bscript/", env!("CARGO_PKG_VERSION"));
+
+/// The way a request takes.
+#[derive(Clone)]
+pub enum Via {
+    /// From this machine.
+    Direct,
+    /// From the far end of a tunnel, where names are resolved too.
+    Tunnel(Tunnel),
+}
+
+/// The run's HTTP client; connections are kept and used again.
+pub struct Client {
+    direct: reqwest::Client,
+}
+
+impl Client {
+    /// Proxies are used only where `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` name them, never by
+    /// the desktop's settings.
+    pub fn new() -> Result<Client, Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(AGENT)
+            .connect_timeout(CONNECT)
+            .redirect(redirect::Policy::limited(REDIRECTS))
+            .tls_backend_preconfigured(tls::config()?)
+            .no_proxy();
+        for proxy in url::proxies()? {
+            builder = builder.proxy(proxy);
+        }
+        let direct = builder.build().map_err(|error| Error::Setup {
+            why: error::root(&error),
+        })?;
+        Ok(Client { direct })
+    }
+
+    /// Sends the request, again where that may help, and reads the whole answer.
+    ///
+    /// An answer that was not expected is an error. Only idempotent requests are sent again after
+    /// they may have arrived; every request is after a connection that never came up.
+    pub async fn request(&self, request: &Request, via: &Via) -> Result<Response, Error> {
+        let attempt = || async {
+            let answer = async {
+                let answer = self.send(request, via).await?;
+                collect(request, answer).await
+            };
+            match tokio::time::timeout(request.timeout, answer).await {
+                Ok(done) => done,
+                Err(_) => Err(Error::Timeout {
+                    request: request.shown(),
+                    after: request.timeout,
+                }),
+            }
+        };
+        retry::run(request, attempt).await
+    }
+
+    /// Sends the request once and gives the answer with its body still to come. Nothing bounds the
+    /// time it takes; a status that was not expected is an error.
+    pub async fn open(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
+        self.send(request, via).await
+    }
+
+    async fn send(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
+        let answer = match via {
+            Via::Direct => {
+                let failed = |error: reqwest::Error| Error::of_reqwest(&request.shown(), error);
+                let answer = self.direct.execute(request.build()).await.map_err(failed)?;
+                Answer {
+                    url: answer.url().clone(),
+                    inner: answer,
+                }
+            }
+            Via::Tunnel(tunnel) => tunnel.send(request).await?,
+        };
+        if request.expect.accepts(answer.inner.status()) {
+            return Ok(answer);
+        }
+        Err(refused(request, answer).await)
+    }
+}
+
+/// An answer whose body is still to come.
+pub struct Answer {
+    /// Where it came from in the end.
+    pub url: Url,
+    pub inner: reqwest::Response,
+}
+
+async fn collect(request: &Request, mut answer: Answer) -> Result<Response, Error> {
+    let (status, headers) = (answer.inner.status(), answer.inner.headers().clone());
+    let body = read(request, &mut answer.inner, request.limit, false).await?;
+    Ok(Response {
+        url: answer.url,
+        status,
+        headers,
+        body,
+    })
+}
+
+/// An unexpected answer, with as much of its body as a person would read.
+async fn refused(request: &Request, mut answer: Answer) -> Error {
+    let status = answer.inner.status();
+    let retry_after = retry::after(answer.inner.headers());
+    let body = tokio::time::timeout(CONNECT, read(request, &mut answer.inner, 4 << 10, true)).await;
+    let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    Error::Status {
+        request: request.shown(),
+        status,
+        lines: text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .take(8)
+            .map(str::to_owned)
+            .collect(),
+        retry_after,
+    }
+}
+
+/// At most `limit` bytes of the body; more is cut off or an error.
+async fn read(
+    request: &Request,
+    answer: &mut reqwest::Response,
+    limit: u64,
+    cut: bool,
+) -> Result<Bytes, Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| Error::of_reqwest(&request.shown(), error))?
+    {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > limit {
+            if cut {
+                break;
+            }
+            return Err(Error::TooLarge {
+                request: request.shown(),
+                limit,
+            });
+        }
+    }
+    Ok(body.freeze())
+}

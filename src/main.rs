@@ -1,0 +1,7 @@
+//! `e2bscript`: runs deployment scripts against an E2B cluster.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    e2bscript::cli::main(std::env::args_os())
+}
