@@ -1,0 +1,208 @@
+//! The command line of e2blab.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::faults::Fault;
+use crate::topology::Topology;
+
+/// A rehearsal cluster on this machine: a bastion, servers, API, client and database nodes, each a
+/// real systemd machine with a real sshd.
+#[derive(Debug, Parser)]
+#[command(name = "e2blab", version, propagate_version = true)]
+pub struct Cli {
+    /// Which lab; several can be up at once
+    #[arg(long, global = true, env = "E2BLAB_NAME", default_value = "lab")]
+    pub name: String,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the lab; does nothing if it is up
+    Up(Shape),
+    /// Stop the lab and remove everything it made, whatever state it is in
+    Down,
+    /// Show the nodes, whether they live, and the faults in force
+    Status,
+    /// Log in to a node as `ubuntu`, through the bastion
+    Ssh {
+        node: String,
+        /// A command to run there instead of a shell
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Run a command as root inside a node, without SSH
+    Exec {
+        node: String,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+    /// Start the lab if needed and run an e2bscript script on it
+    #[command(trailing_var_arg = true)]
+    Run {
+        script: OsString,
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Print the path of the lab's deploy.env
+    Env,
+    /// Build the image of the nodes, and nothing else
+    Image,
+    /// Break something on purpose, or mend it
+    #[command(subcommand)]
+    Fault(FaultCommand),
+    /// What runs in the background of a lab
+    #[command(subcommand, hide = true)]
+    Helper(Helper),
+}
+
+/// How many nodes of each kind.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Shape {
+    /// Nomad and Consul servers
+    #[arg(long, default_value_t = Topology::default().servers)]
+    pub servers: u8,
+    /// API nodes
+    #[arg(long, default_value_t = Topology::default().api)]
+    pub api: u8,
+    /// Client nodes
+    #[arg(long, default_value_t = Topology::default().clients)]
+    pub clients: u8,
+    /// Leave the database node out
+    #[arg(long)]
+    pub no_database: bool,
+    /// Do not start Docker on the client nodes
+    #[arg(long)]
+    pub no_docker: bool,
+}
+
+impl From<Shape> for Topology {
+    fn from(shape: Shape) -> Topology {
+        Topology {
+            servers: shape.servers,
+            api: shape.api,
+            clients: shape.clients,
+            database: !shape.no_database,
+            docker: !shape.no_docker,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FaultCommand {
+    /// Cut a node off, silently
+    Cut { node: String },
+    /// Kill a node's SSH service with all its sessions
+    KillSshd { node: String },
+    /// Fill the file system of a path to the last byte
+    FillDisk {
+        node: String,
+        /// A directory of the file system to fill
+        #[arg(long, default_value = "/")]
+        path: String,
+    },
+    /// Give a node new host keys
+    NewHostKey { node: String },
+    /// Delay new connections to the bastion by so many milliseconds each way; 0 ends it
+    Delay { ms: u64 },
+    /// Cap new connections to the bastion at so many Mbit/s each way; 0 ends it
+    Rate { mbit: u64 },
+    /// Have the mirror answer 404 to everything
+    #[command(name = "mirror-404")]
+    Mirror404,
+    /// Have the mirror serve other bytes than its checksums say
+    MirrorWrongBytes,
+    /// Mend what is broken at one node, or everything
+    Heal { node: Option<String> },
+}
+
+impl FaultCommand {
+    /// The fault to make; `None` for `heal`.
+    pub fn fault(self) -> Result<Fault, Option<String>> {
+        Ok(match self {
+            FaultCommand::Cut { node } => Fault::Cut { node },
+            FaultCommand::KillSshd { node } => Fault::KillSshd { node },
+            FaultCommand::FillDisk { node, path } => Fault::FillDisk { node, path },
+            FaultCommand::NewHostKey { node } => Fault::NewHostKey { node },
+            FaultCommand::Delay { ms } => Fault::Delay { ms },
+            FaultCommand::Rate { mbit } => Fault::Rate { mbit },
+            FaultCommand::Mirror404 => Fault::Mirror404,
+            FaultCommand::MirrorWrongBytes => Fault::MirrorWrongBytes,
+            FaultCommand::Heal { node } => return Err(node),
+        })
+    }
+}
+
+/// Started by e2blab itself, inside a lab's namespaces.
+#[derive(Debug, Subcommand)]
+pub enum Helper {
+    Mirror {
+        #[arg(long)]
+        listen: Ipv4Addr,
+        #[arg(long)]
+        faults: PathBuf,
+    },
+    Relay {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        faults: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_for_nodes_and_scripts_keep_their_own_options() {
+        let exec = Cli::parse_from(["e2blab", "exec", "api-1", "--", "ls", "--name", "-l"]);
+        let Command::Exec { node, command } = exec.command else {
+            panic!("not exec")
+        };
+        assert_eq!(
+            (node.as_str(), command),
+            ("api-1", vec!["ls".into(), "--name".into(), "-l".into()])
+        );
+        assert_eq!(exec.name, "lab");
+
+        let run = Cli::parse_from([
+            "e2blab",
+            "--name",
+            "x",
+            "run",
+            "deploy.rhai",
+            "--plan",
+            "--json",
+        ]);
+        let Command::Run { script, arguments } = run.command else {
+            panic!("not run")
+        };
+        assert_eq!(
+            (script, arguments),
+            ("deploy.rhai".into(), vec!["--plan".into(), "--json".into()])
+        );
+        assert_eq!(run.name, "x");
+    }
+
+    #[test]
+    fn up_without_options_is_the_runbooks_cluster() {
+        let Command::Up(shape) = Cli::parse_from(["e2blab", "up"]).command else {
+            panic!("not up")
+        };
+        assert_eq!(Topology::from(shape), Topology::default());
+    }
+}

@@ -1,0 +1,234 @@
+//! The `deploy.env` of a lab: where its nodes are, how to get in, and secrets made for it alone.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::Ipv4Addr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::error::{At, Result};
+use crate::lab::{Lab, write_file};
+use crate::release;
+use crate::topology::{Node, Role, Subnets};
+
+/// Secrets of one lab.
+#[derive(Debug)]
+pub struct Secrets {
+    postgres: String,
+    gossip: String,
+    edge: String,
+    seed: String,
+}
+
+impl Secrets {
+    /// New ones, from the kernel.
+    pub fn random() -> Result<Secrets> {
+        Ok(Secrets {
+            postgres: hex(&random::<16>()?),
+            gossip: STANDARD.encode(random::<32>()?),
+            edge: hex(&random::<32>()?),
+            seed: hex(&random::<32>()?),
+        })
+    }
+}
+
+/// Checksums of what the mirror serves.
+#[derive(Debug)]
+pub struct Checksums {
+    pub firecracker: String,
+    pub kernel: String,
+}
+
+/// Writes `deploy.env`, which only root may read.
+pub fn write(
+    lab: &Lab,
+    subnets: Subnets,
+    nodes: &[Node],
+    secrets: &Secrets,
+    sums: &Checksums,
+) -> Result<()> {
+    write_file(
+        &lab.file("deploy.env"),
+        text(lab, subnets, nodes, secrets, sums),
+        0o600,
+    )
+}
+
+fn text(
+    lab: &Lab,
+    subnets: Subnets,
+    nodes: &[Node],
+    secrets: &Secrets,
+    sums: &Checksums,
+) -> String {
+    let pool = |role: Role| {
+        let addresses: Vec<String> = nodes
+            .iter()
+            .filter(|node| node.role == role)
+            .map(|node| node.address.to_string())
+            .collect();
+        addresses.join(",")
+    };
+    let (servers, api, clients) = (pool(Role::Server), pool(Role::Api), pool(Role::Client));
+    let path = |name: &str| lab.file(name).display().to_string();
+    let mirror = |part: &str| mirror_url(subnets.mirror(), part);
+    let mut lines = vec![
+        (
+            "",
+            format!(
+                "# the rehearsal cluster `{}`, written by e2blab",
+                lab.name()
+            ),
+        ),
+        ("SSH_USER", "ubuntu".to_owned()),
+        ("SSH_KEY", path("id_ed25519")),
+        ("KNOWN_HOSTS_FILE", path("known_hosts")),
+        ("BASTION_HOST", subnets.bastion().to_string()),
+        (
+            "",
+            "# nodes have no public addresses; both names hold the private ones".to_owned(),
+        ),
+        ("SERVER_POOL_PUBLIC", servers.clone()),
+        ("SERVER_POOL_PRIVATE", servers.clone()),
+        ("API_POOL_PUBLIC", api.clone()),
+        ("API_POOL_PRIVATE", api),
+        ("CLIENT_POOL_PUBLIC", clients.clone()),
+        ("CLIENT_POOL_PRIVATE", clients),
+        ("POSTGRES_HOST", pool(Role::Database)),
+        ("POSTGRES_PORT", "5432".to_owned()),
+        ("POSTGRES_USER", "admin".to_owned()),
+        ("POSTGRES_PASSWORD", secrets.postgres.clone()),
+        ("POSTGRES_DB", "postgres".to_owned()),
+        ("ARTIFACTS_DIR", path("artifacts/bin")),
+        ("NOMAD_REGION", "lab".to_owned()),
+        ("CONSUL_SERVERS", servers),
+        ("CONSUL_GOSSIP_KEY", secrets.gossip.clone()),
+        ("EDGE_SERVICE_SECRET", secrets.edge.clone()),
+        ("SANDBOX_ACCESS_TOKEN_HASH_SEED", secrets.seed.clone()),
+        ("FIRECRACKER_MIRROR", mirror("firecracker")),
+        ("FIRECRACKER_RELEASE", release::FIRECRACKER.to_owned()),
+        (
+            "FIRECRACKER_VERSION_FULL",
+            release::FIRECRACKER_FULL.to_owned(),
+        ),
+        ("FIRECRACKER_SHA256", sums.firecracker.clone()),
+        ("KERNEL_MIRROR", mirror("kernels")),
+        ("FIRECRACKER_KERNEL_VERSION", release::KERNEL.to_owned()),
+        ("KERNEL_SHA256", sums.kernel.clone()),
+    ];
+    if !nodes.iter().any(|node| node.role == Role::Database) {
+        lines.retain(|(name, _)| !name.starts_with("POSTGRES_"));
+    }
+    lines
+        .iter()
+        .map(|(name, value)| match *name {
+            "" => format!("{value}\n"),
+            name => format!("{name}={value}\n"),
+        })
+        .collect()
+}
+
+fn mirror_url(address: Ipv4Addr, part: &str) -> String {
+    format!("http://{address}/{part}")
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let source = "/dev/urandom";
+    let mut bytes = [0; N];
+    File::open(source)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .at("read", source)?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Topology;
+
+    fn sample(database: bool) -> String {
+        let topology = Topology {
+            servers: 2,
+            api: 1,
+            clients: 1,
+            database,
+            docker: true,
+        };
+        let subnets = Subnets { slot: 9 };
+        let secrets = Secrets {
+            postgres: "pg".into(),
+            gossip: "gossip=".into(),
+            edge: "edge".into(),
+            seed: "seed".into(),
+        };
+        let sums = Checksums {
+            firecracker: "f0".into(),
+            kernel: "c0".into(),
+        };
+        let lab = Lab::within("/var/lib/e2blab".as_ref(), "sample").unwrap();
+        text(
+            &lab,
+            subnets,
+            &topology.nodes(subnets).unwrap(),
+            &secrets,
+            &sums,
+        )
+    }
+
+    #[test]
+    fn the_whole_file() {
+        assert_eq!(
+            sample(true),
+            "\
+# the rehearsal cluster `sample`, written by e2blab
+SSH_USER=ubuntu
+SSH_KEY=/var/lib/e2blab/sample/id_ed25519
+KNOWN_HOSTS_FILE=/var/lib/e2blab/sample/known_hosts
+BASTION_HOST=10.78.9.6
+# nodes have no public addresses; both names hold the private ones
+SERVER_POOL_PUBLIC=10.77.9.11,10.77.9.12
+SERVER_POOL_PRIVATE=10.77.9.11,10.77.9.12
+API_POOL_PUBLIC=10.77.9.30
+API_POOL_PRIVATE=10.77.9.30
+CLIENT_POOL_PUBLIC=10.77.9.101
+CLIENT_POOL_PRIVATE=10.77.9.101
+POSTGRES_HOST=10.77.9.50
+POSTGRES_PORT=5432
+POSTGRES_USER=admin
+POSTGRES_PASSWORD=pg
+POSTGRES_DB=postgres
+ARTIFACTS_DIR=/var/lib/e2blab/sample/artifacts/bin
+NOMAD_REGION=lab
+CONSUL_SERVERS=10.77.9.11,10.77.9.12
+CONSUL_GOSSIP_KEY=gossip=
+EDGE_SERVICE_SECRET=edge
+SANDBOX_ACCESS_TOKEN_HASH_SEED=seed
+FIRECRACKER_MIRROR=http://10.77.9.2/firecracker
+FIRECRACKER_RELEASE=v1.10.1
+FIRECRACKER_VERSION_FULL=v1.10.1_1fcdaec
+FIRECRACKER_SHA256=f0
+KERNEL_MIRROR=http://10.77.9.2/kernels
+FIRECRACKER_KERNEL_VERSION=6.1.102
+KERNEL_SHA256=c0
+"
+        );
+    }
+
+    #[test]
+    fn without_a_database_node_nothing_is_said_of_one() {
+        assert!(!sample(false).contains("POSTGRES_"));
+    }
+
+    #[test]
+    fn secrets_differ_and_the_gossip_key_has_32_bytes() {
+        let (one, two) = (Secrets::random().unwrap(), Secrets::random().unwrap());
+        assert_ne!(one.postgres, two.postgres);
+        assert_ne!(one.edge, one.seed);
+        assert_eq!(STANDARD.decode(&one.gossip).unwrap().len(), 32);
+    }
+}

@@ -1,0 +1,44 @@
+//! `e2blab`: a whole cluster of real machines on one Linux machine, to rehearse deployments on.
+
+mod artifacts;
+mod cgroup;
+mod cli;
+mod commands;
+mod detach;
+mod down;
+mod env_file;
+mod error;
+mod exec;
+mod faults;
+mod helpers;
+mod image;
+mod keys;
+mod lab;
+mod limits;
+mod lock;
+mod mirror;
+mod mounts;
+mod namespace;
+mod network;
+mod node;
+mod relay;
+mod release;
+mod report;
+mod state;
+mod status;
+mod topology;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
