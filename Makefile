@@ -1,0 +1,67 @@
+# Everything a newcomer needs. `make lab` and `make test` install what is missing, and say what.
+
+CARGO_TARGET_DIR ?= target
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo )
+LAB := $(SUDO)$(CARGO_TARGET_DIR)/release/e2blab
+
+.DEFAULT_GOAL := help
+.PHONY: help lab lab-down test build check fmt clippy deny shellcheck lab-image
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- the two set-up commands
+
+lab: ## Build, start the rehearsal cluster and run deploy.rhai on it
+	@tools/toolchain.sh
+	@tools/packages.sh lab
+	@$(MAKE) --no-print-directory build
+	$(LAB) run deploy.rhai
+	@echo
+	@echo 'The rehearsal cluster is up and deploy.rhai has run on it. What to try next:'
+	@printf '  %-48s %s\n' \
+	    '$(LAB) run deploy.rhai --plan' 'what would change: nothing' \
+	    '$(LAB) run check-cluster.rhai' 'is every host well?' \
+	    '$(LAB) ssh api-1' 'look around on a node' \
+	    '$(LAB) fault cut client-1' 'break something, then run a script again' \
+	    '$(LAB) fault heal' 'and mend it' \
+	    'make lab-down' 'remove the cluster'
+
+test: ## Install what is missing, check everything, run every test
+	@tools/toolchain.sh
+	@tools/packages.sh lab test
+	@$(MAKE) --no-print-directory check lab-image
+	tools/test.sh
+
+# --- while working
+
+lab-down: build ## Remove the rehearsal cluster and all it made
+	$(LAB) down
+
+build: ## Build e2bscript, e2blab and the stand-ins
+	@tools/toolchain.sh
+	@tools/packages.sh build
+	cargo build --release --locked
+
+check: fmt clippy deny shellcheck ## All checks that need no cluster
+
+fmt: ## Is everything formatted?
+	@tools/toolchain.sh
+	cargo fmt --all --check
+
+clippy: ## Lints of the program, the lab, tests and benchmarks
+	@tools/toolchain.sh
+	@tools/packages.sh build
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## Licences, banned crates, sources and advisories of the dependencies
+	@tools/toolchain.sh
+	tools/deny.sh
+
+shellcheck: ## Lints of the shell scripts
+	@tools/packages.sh check
+	shellcheck .ci/run $$(find . -name '*.sh' -not -path './target/*')
+
+lab-image: ## Build the image of the rehearsal cluster's nodes, kept outside the tree
+	cargo build --locked
+	$(SUDO)$(CARGO_TARGET_DIR)/debug/e2blab image
