@@ -203,7 +203,6 @@ impl<'a, 'c> Call<'a, 'c> {
         secret_text(value).ok_or_else(|| self.wrong(value))
     }
 
-    /// A string, a secret (exposed) or a blob.
     /// Whether the argument is a secret, not a plain string.
     pub fn is_secret(&self, index: usize) -> bool {
         self.args
@@ -211,6 +210,7 @@ impl<'a, 'c> Call<'a, 'c> {
             .is_some_and(|value| value.is::<Secret>())
     }
 
+    /// A string, a secret (exposed) or a blob.
     pub fn bytes(&self, index: usize) -> Result<Vec<u8>, Raise> {
         let value = self.value(index)?;
         if let Some(blob) = value.read_lock::<rhai::Blob>() {

@@ -274,7 +274,7 @@ impl Place<'_> {
         let differs = sha.is_none() || node.sha256.as_deref() != sha;
         if node.kind == NodeKind::File {
             if differs {
-                change.reasons.push(Reason::new("content"));
+                change.reasons.push(Reason::content());
             }
             change.reasons.extend(self.meta.reasons(&node));
             if change.reasons.is_empty() {

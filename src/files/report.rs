@@ -109,6 +109,8 @@ impl fmt::Display for Action {
     }
 }
 
+const CONTENT: &str = "content";
+
 /// One aspect that differs: `content`, `mode 0644 → 0600`, `missing`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
@@ -126,6 +128,15 @@ impl Reason {
             from: None,
             to: None,
         }
+    }
+
+    /// The content differs.
+    pub(super) fn content() -> Self {
+        Reason::new(CONTENT)
+    }
+
+    pub(super) fn is_content(&self) -> bool {
+        self.what == CONTENT
     }
 
     pub(super) fn from_to(
@@ -232,7 +243,7 @@ mod tests {
             Reason::from_to("mode", "0644", "0600").to_string(),
             "mode 0644 → 0600"
         );
-        assert_eq!(Reason::new("content").to_string(), "content");
+        assert_eq!(Reason::content().to_string(), "content");
         assert_eq!(size_text(0), "0 B");
         assert_eq!(size_text(1536), "1.5 KiB");
         assert_eq!(size_text(512 << 20), "512.0 MiB");

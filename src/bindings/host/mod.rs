@@ -3,6 +3,7 @@
 mod command;
 mod result;
 mod state;
+mod sync;
 mod transfer;
 
 use std::any::TypeId;
@@ -25,7 +26,7 @@ pub use result::{RESULT, RunResult};
 
 pub static TYPE: Type = Type {
     name: "Host",
-    doc: "A host over SSH. What changes it (`ensure`, `sync`, `upload`, `put_text`) runs as root by \
+    doc: "A host over SSH. What changes it (`ensure`, `sync_tree`, `upload`, `put_text`) runs as root by \
           sudo unless the user is root; commands run as the user unless told otherwise.",
     id: TypeId::of::<HostHandle>,
     rust_name: std::any::type_name::<HostHandle>,
@@ -39,6 +40,7 @@ pub static TYPE: Type = Type {
         transfer::DOWNLOAD,
         transfer::PUT_TEXT,
         transfer::READ_TEXT,
+        sync::SYNC_TREE,
         state::ENSURE,
         state::FACTS,
         state::MISSING,

@@ -247,7 +247,7 @@ pub(super) fn change_event(
     }
 }
 
-fn diff_text(diff: &files::Diff) -> Option<String> {
+pub(super) fn diff_text(diff: &files::Diff) -> Option<String> {
     match diff {
         files::Diff::Text { text } => Some(text.clone()),
         files::Diff::Secret | files::Diff::Binary { .. } => None,

@@ -242,7 +242,7 @@ impl State for Download {
         let mut change = match node.kind {
             NodeKind::Absent => Change::new(Action::Create).because(Reason::new("missing")),
             NodeKind::File if same => Change::new(Action::Update),
-            NodeKind::File => Change::new(Action::Update).because(Reason::new("content")),
+            NodeKind::File => Change::new(Action::Update).because(Reason::content()),
             other => return Err(Problem::new(format!("{} is in the way", other.noun()))),
         };
         if node.kind == NodeKind::File {

@@ -94,6 +94,7 @@ impl Difference {
             path: shown(&entry.path),
             action: SyncAction::Update,
             reasons: Vec::new(),
+            diff: None,
         };
         let wanted = match &entry.what {
             What::Dir => 'd',
@@ -150,7 +151,7 @@ impl Difference {
         let mut resend = false;
         match &entry.what {
             What::File { sha256, .. } if node.sha256.as_ref() != Some(sha256) => {
-                change.reasons.push(Reason::new("content"));
+                change.reasons.push(Reason::content());
                 resend = true;
             }
             What::Link { target } if node.target.as_ref() != Some(target) => {
@@ -240,6 +241,7 @@ impl Difference {
                 path: shown(path),
                 action: SyncAction::Delete,
                 reasons: Vec::new(),
+                diff: None,
             });
         }
     }

@@ -14,13 +14,15 @@ use serde::Serialize;
 pub(super) use tree::Tree;
 
 use super::apply::Transfer;
-use super::ensure::Options;
+use super::ensure::{Options, Silent, ensure};
 use super::error::Error;
+use super::item::Item;
 use super::pace::Compress;
 use super::payload::Progress;
 use super::place::{check_path, clean};
-use super::report::Reason;
+use super::report::{Diff, Reason};
 use super::shell::{Class, Shell};
+use super::state::File;
 use compare::Difference;
 use globs::Globs;
 
@@ -82,6 +84,9 @@ pub struct SyncChange {
     pub action: SyncAction,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// How the content of a small text differs; under a plan only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
 }
 
 /// What is done about a path.
@@ -139,7 +144,11 @@ pub async fn sync(
         round_trips: 1,
         bytes_sent: 0,
     };
-    if options.ensure.plan || difference.changes.is_empty() {
+    if options.ensure.plan {
+        report.round_trips += show(shell, local, &remote, &mut report.changes, options).await?;
+        return Ok(report);
+    }
+    if difference.changes.is_empty() {
         return Ok(report);
     }
     let script = apply::script(&remote, tree, &difference, options);
@@ -176,6 +185,39 @@ pub async fn sync(
     report.round_trips += 1;
     report.bytes_sent = handed.sent();
     Ok(report)
+}
+
+/// Adds the differences of contents to a plan's changes, by a round trip if there are any: the
+/// listing has only hashes. Returns how many round trips that took.
+async fn show(
+    shell: &dyn Shell,
+    local: &Path,
+    remote: &str,
+    changes: &mut [SyncChange],
+    options: &SyncOptions,
+) -> Result<u32, Error> {
+    let mut differ: Vec<&mut SyncChange> = changes
+        .iter_mut()
+        .filter(|change| change.reasons.iter().any(Reason::is_content))
+        // A name that is no UTF-8 is shown with replacements and would find nothing.
+        .filter(|change| !change.path.contains(char::REPLACEMENT_CHARACTER))
+        .collect();
+    if differ.is_empty() {
+        return Ok(0);
+    }
+    let files = differ.iter().map(|change| {
+        let path = format!("{}/{}", remote.trim_end_matches('/'), change.path);
+        Item::from(File::new(path, local.join(&change.path)))
+    });
+    let plan = Options {
+        plan: true,
+        ..options.ensure.clone()
+    };
+    let compared = ensure(shell, &files.collect::<Vec<_>>(), &plan, &mut Silent).await?;
+    for (change, item) in differ.iter_mut().zip(compared.items) {
+        change.diff = item.change.and_then(|change| change.diff);
+    }
+    Ok(compared.round_trips)
 }
 
 /// Refuses deletions that are more likely a mistake than meant.
