@@ -1,4 +1,10 @@
 //! `args`: how a script explains itself and refuses what it does not take.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
 
 use std::process::Output;
 
