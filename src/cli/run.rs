@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rhai::Dynamic;
 
 use crate::bindings::REGISTRY;
+use crate::diag::scan::{Kind, pieces};
 use crate::diag::{Class, Failure};
 use crate::engine::context;
 use crate::engine::library::{Library, Override};
@@ -134,7 +135,8 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
     });
     crate::bindings::host::settle(&session);
     match result {
-        Ok(Outcome::Value(value)) => show(run, &value),
+        Ok(Outcome::Value(value)) if has_result(&found.text) => show(run, &value),
+        Ok(Outcome::Value(_)) => Ok(0),
         Ok(Outcome::Exit(code)) => Ok(code),
         Err(error) => Err(told(
             run,
@@ -142,6 +144,14 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
             render(&error, host.sources(), look),
         )),
     }
+}
+
+/// Whether the script's last statement is an expression without `;`. Rhai gives the value of the
+/// last statement either way, and a flow that was only called would print what it returned.
+fn has_result(text: &str) -> bool {
+    let pieces = pieces(text);
+    let last = pieces.iter().rfind(|piece| piece.kind != Kind::Comment);
+    last.is_some_and(|last| text.get(last.range.clone()) != Some(";"))
 }
 
 /// A script's last value is its result.
@@ -222,4 +232,30 @@ fn console(args: &RunArgs) -> ConsoleOptions {
 
 pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_ends_with_a_semicolon_has_no_result() {
+        for text in [
+            "stage::run(c)",
+            "a;\nb // ;",
+            "if x { 1; }",
+            "#{ a: 1 }\n/* ; */",
+        ] {
+            assert!(has_result(text), "{text}");
+        }
+        for text in [
+            "stage::run(c);",
+            "a; // b",
+            "a;\n\n/* b */\n",
+            "",
+            "// nothing",
+        ] {
+            assert!(!has_result(text), "{text}");
+        }
+    }
 }
