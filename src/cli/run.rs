@@ -1,6 +1,5 @@
 //! `e2bscript SCRIPT`: check the script, run it, report how it ended.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use rhai::Dynamic;
@@ -14,7 +13,6 @@ use crate::engine::raise::failure_of;
 use crate::engine::value::{self, Secrets};
 use crate::engine::{Host, Outcome, Session, Settings};
 use crate::explain::{RenderOptions, render, render_failure};
-use crate::report::color::progress;
 use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity};
 use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
 
@@ -213,20 +211,11 @@ pub fn library(std_dirs: &[PathBuf]) -> Library {
 }
 
 fn console(args: &RunArgs) -> ConsoleOptions {
-    let (out, err) = (
-        std::io::stdout().is_terminal(),
-        std::io::stderr().is_terminal(),
-    );
-    let color = args.color_choice();
+    let verbosity = Verbosity::from_flags(args.quiet, args.verbose);
+    let console = ConsoleOptions::detect(args.color_choice(), verbosity);
     ConsoleOptions {
-        verbosity: Verbosity::from_flags(args.quiet, args.verbose),
-        color: color.resolve(err, env),
-        color_results: color.resolve(out, env),
-        results_on_terminal: out,
-        progress: !args.json && progress(err, env),
-        width: rustix::termios::tcgetwinsize(std::io::stderr())
-            .ok()
-            .map(|size| size.ws_col),
+        progress: console.progress && !args.json,
+        ..console
     }
 }
 
