@@ -68,7 +68,7 @@ class Bench:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("E2B")},
             "XDG_STATE_HOME": str(scratch / "state"),
-            "E2BSCRIPT_SSH_CONFIG": "/dev/null",
+            "E2BSCRIPT_SSH_CONFIG": "none",
         }
 
     def run(self):
