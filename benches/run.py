@@ -208,7 +208,7 @@ class Bench:
         ssh = subprocess.run(["ssh", "-V"], capture_output=True, text=True).stderr.split(",")[0]
         peers = [line.strip().replace("==", " ") for line in (HERE / "requirements.txt").open() if line.startswith("asyncssh")]
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-        ours = f"{self.command([self.e2bscript, '--version']).stdout.strip()} ({commit})"
+        ours = f"{self.command([self.e2bscript, '--version']).stdout.strip()} (sources at {commit})"
         python = f"Python {platform.python_version()}"
         today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         return ", ".join([today, f"{os.cpu_count()} processors", ours, *peers, python, ssh])
