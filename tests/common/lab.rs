@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,6 +81,13 @@ impl Lab {
         let lines: Vec<&str> = lines.collect();
         let text = format!("{}\n{head}{value}\n", lines.join("\n"));
         fs::write(self.file("deploy.env"), text).unwrap();
+    }
+
+    /// Makes one of the lab's artifacts another and longer file.
+    pub fn append_to_artifact(&self, name: &str, bytes: &[u8]) {
+        let path = self.file("artifacts/bin").join(name);
+        let mut file = fs::File::options().append(true).open(path).unwrap();
+        file.write_all(bytes).unwrap();
     }
 
     /// What root sees on a node, without SSH.

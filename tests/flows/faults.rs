@@ -1,6 +1,5 @@
 //! What goes wrong on the way: each host's own verdict, and what to do next.
 
-use std::fs;
 use std::process::Command;
 
 use crate::common::lab::{Lab, SMALL, changes, only};
@@ -96,10 +95,7 @@ fn a_full_disk_leaves_the_old_file() {
     lab.run(&["deploy.rhai"]).ended(0);
     let files = "sha256sum /fc-envd/envd; ls -A /fc-envd";
     let before = lab.ask("client-1", files);
-    let artifact = lab.file("artifacts/bin/envd");
-    let mut bytes = fs::read(&artifact).unwrap();
-    bytes.resize(bytes.len() + (8 << 20), 7);
-    fs::write(&artifact, bytes).unwrap();
+    lab.append_to_artifact("envd", &[7].repeat(8 << 20));
     lab.fault(&["fill-disk", "client-1"]);
     let ran = lab.run(&["deploy.rhai"]).ended(4);
     report_is("full-disk", &lab, &ran.stderr);

@@ -22,7 +22,7 @@ fn a_canary_is_found_in_its_files_alone() {
     let over = AtomicBool::new(false);
     let said = std::thread::scope(|scope| {
         let watch = scope.spawn(|| watch_processes(&over));
-        let _end = End(&over);
+        let end = End(&over);
         let said: Vec<String> = [
             &["deploy.rhai", "--plan", "-vv"][..],
             &["deploy.rhai", "--json", "-v"],
@@ -36,7 +36,7 @@ fn a_canary_is_found_in_its_files_alone() {
             ran.to_string()
         })
         .collect();
-        over.store(true, Ordering::Release);
+        drop(end);
         let samples = watch.join().unwrap();
         assert!(samples > 20, "only {samples} looks at the processes");
         said

@@ -99,10 +99,7 @@ fn the_next_run_changes_what_differs_and_nothing_else() {
     lab.run(&["deploy.rhai"]).ended(0);
     lab.ask("client-1", "echo held > /opt/e2b/runtime/orchestrator.lock");
 
-    let artifact = lab.file("artifacts/bin/envd");
-    let mut bytes = fs::read(&artifact).unwrap();
-    bytes.push(b'\n');
-    fs::write(&artifact, bytes).unwrap();
+    lab.append_to_artifact("envd", b"\n");
     lab.set_env("EDGE_SERVICE_SECRET", "another-secret-of-the-edge");
     lab.ask("server-1", "chmod 0777 /opt/e2b/bin");
     lab.ask("client-1", "echo tampered >> /opt/e2b/stdlib/check.rhai");

@@ -135,9 +135,7 @@ fn summary(item: &ItemReport) -> Result<Dynamic, Raise> {
         "kind": item.kind,
         "name": item.name,
         "action": item.change.as_ref().map(|change| change.action.to_string()),
-        "reasons": item.change.as_ref().map(|change| {
-            change.reasons.iter().map(ToString::to_string).collect::<Vec<_>>()
-        }),
+        "reasons": item.change.as_ref().map(|change| words(&change.reasons)),
     }))
 }
 
@@ -235,16 +233,20 @@ pub(super) fn change_event(
     applied: bool,
     step: Option<crate::report::StepId>,
 ) -> Event {
-    let reasons: Vec<String> = change.reasons.iter().map(ToString::to_string).collect();
     Event::Change {
         host: host.to_owned(),
         item: item.to_owned(),
         action: action(change.action),
         applied,
-        reason: reasons.join(", "),
+        reason: words(&change.reasons).join(", "),
         diff: change.diff.as_ref().and_then(diff_text),
         step,
     }
+}
+
+/// What differs, as people read it.
+pub(super) fn words(reasons: &[files::Reason]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).collect()
 }
 
 pub(super) fn diff_text(diff: &files::Diff) -> Option<String> {

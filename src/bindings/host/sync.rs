@@ -193,7 +193,6 @@ fn tell(run: &Run, host: &HostHandle, root: &str, report: &files::SyncReport) {
         });
     }
     for change in &report.changes {
-        let reasons: Vec<String> = change.reasons.iter().map(ToString::to_string).collect();
         run.reporter().emit(Event::Change {
             host: host.name().to_owned(),
             item: format!("tree {root}/{}", change.path),
@@ -203,7 +202,7 @@ fn tell(run: &Run, host: &HostHandle, root: &str, report: &files::SyncReport) {
                 SyncAction::Delete => Action::Delete,
             },
             applied: !report.plan,
-            reason: reasons.join(", "),
+            reason: state::words(&change.reasons).join(", "),
             diff: change.diff.as_ref().and_then(state::diff_text),
             step,
         });
@@ -211,10 +210,9 @@ fn tell(run: &Run, host: &HostHandle, root: &str, report: &files::SyncReport) {
 }
 
 fn summary(change: &SyncChange) -> Result<Dynamic, Raise> {
-    let reasons: Vec<String> = change.reasons.iter().map(ToString::to_string).collect();
     value::from_serde(&serde_json::json!({
         "path": change.path,
         "action": change.action,
-        "reasons": reasons,
+        "reasons": state::words(&change.reasons),
     }))
 }
