@@ -8,11 +8,21 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+#[path = "postgres/canary.rs"]
+mod canary;
 #[path = "postgres/client.rs"]
 mod client;
+#[path = "postgres/faults.rs"]
+mod faults;
+#[path = "postgres/flows.rs"]
+mod flows;
+#[path = "postgres/goose.rs"]
+mod goose;
 #[path = "postgres/lab.rs"]
 mod lab;
 #[path = "postgres/migrate.rs"]
 mod migrate;
+#[path = "postgres/node.rs"]
+mod node;
 #[path = "postgres/schema.rs"]
 mod schema;

@@ -180,6 +180,7 @@ impl Error {
             Error::Login { error, .. } => match error.code.as_str() {
                 "3D000" => "pg.database",
                 "28000" | "28P01" => "pg.auth",
+                "53100" => "pg.disk_full",
                 _ => "pg.connect",
             },
             Error::Lost { .. } => "pg.lost",
@@ -239,6 +240,7 @@ fn login_help(code: &str) -> Option<&'static str> {
         "3D000" => Some(
             "check `POSTGRES_DB` in `deploy.env`, or create it: `CREATE DATABASE` as the administrator",
         ),
+        "53100" => Some("make room on the server's disk, then run again"),
         "53300" => {
             Some("every connection is taken: stop what holds them, or raise `max_connections`")
         }

@@ -417,7 +417,7 @@ db.transaction(|tx| {
 });
 try {
     db.transaction(|tx| { tx.execute("INSERT INTO t (a) VALUES (2)"); throw "no"; });
-} catch (e) { got.push(e.message); }
+} catch (e) { got.push(e); }
 try { db.execute("INSERT INTO t (a) VALUES ($1)", ["x"]); } catch (e) { got.push(e.kind); got.push(e.details.sqlstate); }
 try { db.query_one("SELECT a FROM t WHERE a = 99"); } catch (e) { got.push(e.kind); }
 got.push(db.query("SELECT * FROM t"));

@@ -97,11 +97,20 @@ impl Lab {
     }
 
     pub fn e2blab(&self, words: &[&str]) -> Output {
-        Command::new(built("e2blab"))
-            .args(["--name", &self.name])
-            .args(words)
-            .output()
-            .unwrap()
+        self.e2blab_command(words).output().unwrap()
+    }
+
+    pub fn e2blab_command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(built("e2blab"));
+        command.args(["--name", &self.name]).args(words);
+        command
+    }
+
+    /// `psql` as `admin`, on the database node itself.
+    pub fn psql(&self, sql: &str) -> Output {
+        let script = "exec setpriv --reuid=postgres --regid=postgres --init-groups psql --no-psqlrc -qAt \
+             --username=admin --set=ON_ERROR_STOP=1 --dbname=postgres --command=\"$1\"";
+        self.e2blab(&["exec", "database-1", "--", "sh", "-c", script, "sh", sql])
     }
 
     pub fn expect(&self, words: &[&str]) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rhai::Dynamic;
 
-use super::statement::{self, COPY_OUT, DATA, ERRORS, Lender, PARAMS, SQL, on_database};
+use super::statement::{self, COPY_OUT, DATA, ERRORS, Lender, PARAMS, SQL, Scene, on_database};
 use super::{migrate, shell, transaction};
 use crate::engine::Call;
 use crate::engine::raise::Raise;
@@ -19,6 +19,15 @@ pub struct Handle {
     pub database: Database,
     /// What the run's output calls it.
     pub label: String,
+}
+
+impl Handle {
+    fn scene(&self) -> Scene {
+        Scene {
+            label: self.label.clone(),
+            later: None,
+        }
+    }
 }
 
 pub static TYPE: Type = Type {
@@ -36,7 +45,7 @@ pub static TYPE: Type = Type {
             example: "db.query(\"SELECT name, tier FROM teams WHERE email = $1\", [\"a@b.example\"])",
             body: |call| {
                 let handle = call.receiver::<Handle>()?;
-                statement::query(call, &handle.label, own(handle.database))
+                statement::query(call, &handle.scene(), own(handle.database))
             },
             ..Function::BASE
         },
@@ -49,7 +58,7 @@ pub static TYPE: Type = Type {
             example: "db.query_one(\"SELECT count(*) AS teams FROM teams\")",
             body: |call| {
                 let handle = call.receiver::<Handle>()?;
-                statement::query_one(call, &handle.label, own(handle.database))
+                statement::query_one(call, &handle.scene(), own(handle.database))
             },
             ..Function::BASE
         },
@@ -62,7 +71,7 @@ pub static TYPE: Type = Type {
             example: "db.execute(\"UPDATE tiers SET disk_mb = $1 WHERE id = $2\", [8192, \"base_v1\"])",
             body: |call| {
                 let handle = call.receiver::<Handle>()?;
-                statement::execute(call, &handle.label, own(handle.database))
+                statement::execute(call, &handle.scene(), own(handle.database))
             },
             ..Function::BASE
         },
@@ -89,7 +98,7 @@ pub static TYPE: Type = Type {
             example: "db.copy_in(\"COPY env_aliases (alias, env_id) FROM STDIN\", [[\"base\", \"rki5dems9wqfm4r03t7g\"]])",
             body: |call| {
                 let handle = call.receiver::<Handle>()?;
-                statement::copy_in(call, &handle.label, own(handle.database))
+                statement::copy_in(call, &handle.scene(), own(handle.database))
             },
             ..Function::BASE
         },
@@ -103,7 +112,7 @@ pub static TYPE: Type = Type {
             example: "db.copy_out(\"COPY (SELECT id, name FROM tiers) TO STDOUT WITH (FORMAT csv, HEADER)\")",
             body: |call| {
                 let handle = call.receiver::<Handle>()?;
-                statement::copy_out(call, &handle.label, own(handle.database))
+                statement::copy_out(call, &handle.scene(), own(handle.database))
             },
             ..Function::BASE
         },
@@ -147,7 +156,8 @@ pub static TYPE: Type = Type {
 };
 
 async fn own(database: Database) -> Result<Lender, Error> {
-    database.lease().await.map(Lender::Own)
+    let lease = database.lease().await?;
+    Ok(Lender::Own(Box::new(lease)))
 }
 
 fn listen(call: &mut Call) -> Result<Dynamic, Raise> {

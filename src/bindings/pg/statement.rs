@@ -1,5 +1,6 @@
 //! Statements, of a database and of a transaction alike.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rhai::{Array, Dynamic};
@@ -94,18 +95,37 @@ fn shown(call: &Call) -> Result<String, Raise> {
     })
 }
 
-fn change(call: &Call, label: &str, reason: String) -> Result<(), Raise> {
-    let run = &call.session.run;
-    run.reporter().emit(Event::Change {
-        host: label.to_owned(),
-        item: format!("sql {}", shown(call)?),
-        action: Action::Run,
-        applied: !run.is_plan(),
-        reason,
-        diff: None,
-        step: Context::step(),
-    });
-    Ok(())
+/// Where a statement runs, for the run's output.
+pub struct Scene {
+    /// What the output calls the database.
+    pub label: String,
+    /// What is told once the transaction has lasted; `None` outside of one.
+    pub later: Option<Arc<Mutex<Vec<Event>>>>,
+}
+
+impl Scene {
+    fn change(&self, call: &Call, reason: String) -> Result<(), Raise> {
+        let run = &call.session.run;
+        let event = Event::Change {
+            host: self.label.clone(),
+            item: format!("sql {}", shown(call)?),
+            action: Action::Run,
+            applied: !run.is_plan(),
+            reason,
+            diff: None,
+            step: Context::step(),
+        };
+        match &self.later {
+            Some(later) => {
+                let mut later = later.lock().unwrap_or_else(PoisonError::into_inner);
+                later.push(event);
+            }
+            None => {
+                run.reporter().emit(event);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn rows_touched(count: u64) -> String {
@@ -121,11 +141,11 @@ async fn all(lease: &Lease, sql: &str, params: &[crate::postgres::Param]) -> Res
 
 pub fn query(
     call: &mut Call,
-    label: &str,
+    scene: &Scene,
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
-    let rows = on_database(call, label, async {
+    let rows = on_database(call, &scene.label, async {
         all(lease.await?.lease(), sql.expose(), &params).await
     })?;
     Ok(maps(rows).map(Dynamic::from).collect::<Array>().into())
@@ -133,11 +153,11 @@ pub fn query(
 
 pub fn query_one(
     call: &mut Call,
-    label: &str,
+    scene: &Scene,
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
-    let rows = on_database(call, label, async {
+    let rows = on_database(call, &scene.label, async {
         let rows = all(lease.await?.lease(), sql.expose(), &params).await?;
         match rows.rows.len() {
             1 => Ok(rows),
@@ -149,37 +169,37 @@ pub fn query_one(
 
 pub fn execute(
     call: &mut Call,
-    label: &str,
+    scene: &Scene,
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
     if call.session.run.is_plan() {
-        change(call, label, String::new())?;
+        scene.change(call, String::new())?;
         return Ok(0_i64.into());
     }
-    let count = on_database(call, label, async {
+    let count = on_database(call, &scene.label, async {
         lease.await?.lease().execute(sql.expose(), &params).await
     })?;
     if count > 0 {
-        change(call, label, rows_touched(count))?;
+        scene.change(call, rows_touched(count))?;
     }
     Ok(i64::try_from(count).unwrap_or(i64::MAX).into())
 }
 
 pub fn copy_in(
     call: &mut Call,
-    label: &str,
+    scene: &Scene,
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, source) = (call.text(0)?, source(call)?);
     if call.session.run.is_plan() {
-        change(call, label, String::new())?;
+        scene.change(call, String::new())?;
         return Ok(0_i64.into());
     }
-    let count = on_database(call, label, async {
+    let count = on_database(call, &scene.label, async {
         lease.await?.lease().copy_in(sql.expose(), source).await
     })?;
-    change(call, label, rows_touched(count))?;
+    scene.change(call, rows_touched(count))?;
     Ok(i64::try_from(count).unwrap_or(i64::MAX).into())
 }
 
@@ -218,14 +238,14 @@ fn unfit(call: &Call, why: &str) -> Raise {
 
 pub fn copy_out(
     call: &mut Call,
-    label: &str,
+    scene: &Scene,
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let sql = call.text(0)?;
     match call.opt_string("file") {
         None => {
             let mut bytes = Vec::new();
-            on_database(call, label, async {
+            on_database(call, &scene.label, async {
                 lease
                     .await?
                     .lease()
@@ -245,7 +265,7 @@ pub fn copy_out(
                 .and_then(|beside| Ok((tokio::fs::File::from_std(beside.reopen()?), beside)));
             let (mut writer, beside) =
                 opened.map_err(crate::workstation::Error::io("write beside", &target))?;
-            let count = on_database(call, label, async {
+            let count = on_database(call, &scene.label, async {
                 lease
                     .await?
                     .lease()
@@ -262,7 +282,7 @@ pub fn copy_out(
 
 /// A connection for one statement: one of its own, or that of a transaction.
 pub enum Lender {
-    Own(Lease),
+    Own(Box<Lease>),
     Shared(tokio::sync::OwnedMutexGuard<Lease>),
 }
 

@@ -1,25 +1,28 @@
 //! The handle of a transaction, and how one is run.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use rhai::Dynamic;
 use tokio::sync::Mutex;
 
 use super::Handle;
-use super::statement::{self, COPY_OUT, DATA, ERRORS, Lender, PARAMS, SQL, on_database};
+use super::statement::{self, COPY_OUT, DATA, ERRORS, Lender, PARAMS, SQL, Scene, on_database};
 use crate::diag::Failure;
 use crate::engine::Call;
 use crate::engine::context::shielded;
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Type};
 use crate::postgres::{Error, Lease};
+use crate::report::Event;
 
 /// A transaction as scripts hold it, while it lasts.
 #[derive(Clone)]
 pub struct Transaction {
     lease: Arc<Mutex<Option<Arc<Mutex<Lease>>>>>,
     label: String,
+    /// Changes, which are none before the end.
+    changes: Arc<std::sync::Mutex<Vec<Event>>>,
 }
 
 pub static TYPE: Type = Type {
@@ -37,8 +40,7 @@ pub static TYPE: Type = Type {
             example: "tx.query(\"SELECT id FROM teams WHERE name = $1 FOR UPDATE\", [\"E2B\"])",
             body: |call| {
                 let tx = call.receiver::<Transaction>()?;
-                let label = tx.label.clone();
-                statement::query(call, &label, tx.lend())
+                statement::query(call, &tx.scene(), tx.lend())
             },
             ..Function::BASE
         },
@@ -51,8 +53,7 @@ pub static TYPE: Type = Type {
             example: "tx.query_one(\"SELECT id FROM teams WHERE name = $1\", [\"E2B\"])",
             body: |call| {
                 let tx = call.receiver::<Transaction>()?;
-                let label = tx.label.clone();
-                statement::query_one(call, &label, tx.lend())
+                statement::query_one(call, &tx.scene(), tx.lend())
             },
             ..Function::BASE
         },
@@ -65,8 +66,7 @@ pub static TYPE: Type = Type {
             example: "tx.execute(\"DELETE FROM access_tokens WHERE user_id = $1\", [\"8f14e45f-ceea-467f-a83d-7a0b1d6c2a11\"])",
             body: |call| {
                 let tx = call.receiver::<Transaction>()?;
-                let label = tx.label.clone();
-                statement::execute(call, &label, tx.lend())
+                statement::execute(call, &tx.scene(), tx.lend())
             },
             ..Function::BASE
         },
@@ -79,8 +79,7 @@ pub static TYPE: Type = Type {
             example: "tx.copy_in(\"COPY env_aliases (alias, env_id) FROM STDIN\", [[\"base\", \"rki5dems9wqfm4r03t7g\"]])",
             body: |call| {
                 let tx = call.receiver::<Transaction>()?;
-                let label = tx.label.clone();
-                statement::copy_in(call, &label, tx.lend())
+                statement::copy_in(call, &tx.scene(), tx.lend())
             },
             ..Function::BASE
         },
@@ -94,8 +93,7 @@ pub static TYPE: Type = Type {
             example: "tx.copy_out(\"COPY tiers TO STDOUT\")",
             body: |call| {
                 let tx = call.receiver::<Transaction>()?;
-                let label = tx.label.clone();
-                statement::copy_out(call, &label, tx.lend())
+                statement::copy_out(call, &tx.scene(), tx.lend())
             },
             ..Function::BASE
         },
@@ -104,6 +102,21 @@ pub static TYPE: Type = Type {
 };
 
 impl Transaction {
+    fn scene(&self) -> Scene {
+        Scene {
+            label: self.label.clone(),
+            later: Some(self.changes.clone()),
+        }
+    }
+
+    /// Tells what the transaction changed.
+    fn tell(&self, call: &Call) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in changes.drain(..) {
+            call.session.run.reporter().emit(event);
+        }
+    }
+
     /// The transaction's connection, for one statement at a time.
     async fn lend(self) -> Result<Lender, Error> {
         let lease = self.lease.lock().await.clone();
@@ -132,6 +145,7 @@ pub fn transaction(call: &mut Call) -> Result<Dynamic, Raise> {
     let tx = Transaction {
         lease: Arc::new(Mutex::new(Some(Arc::new(Mutex::new(lease))))),
         label: handle.label.clone(),
+        changes: Arc::default(),
     };
     let done = call.invoke(&body, (tx.clone(),));
     match done {
@@ -142,6 +156,7 @@ pub fn transaction(call: &mut Call) -> Result<Dynamic, Raise> {
                     None => Err(Error::Over),
                 }
             })?;
+            tx.tell(call);
             Ok(value)
         }
         Err(error) => {
