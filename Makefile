@@ -2,10 +2,11 @@
 
 CARGO_TARGET_DIR ?= target
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo )
+AS_ROOT := $(if $(SUDO),tools/as-root.sh )
 LAB := $(SUDO)$(CARGO_TARGET_DIR)/release/e2blab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lab-down test build check fmt clippy deny shellcheck lab-image
+.PHONY: help lab lab-down test bench build check fmt clippy deny shellcheck lab-image
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,12 @@ test: ## Install what is missing, check everything, run every test
 	tools/test.sh
 
 # --- while working
+
+bench: ## Measure e2bscript against asyncssh and scp (docs/benchmarks.md)
+	@tools/toolchain.sh
+	@tools/packages.sh lab bench
+	@$(MAKE) --no-print-directory build
+	$(AS_ROOT)benches/run.py --bin $(CARGO_TARGET_DIR)/release $(ARGS)
 
 lab-down: build ## Remove the rehearsal cluster and all it made
 	$(LAB) down

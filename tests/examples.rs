@@ -195,6 +195,7 @@ fn the_documents_point_at_what_is_there() {
         "CONTRIBUTING.md",
         "STYLE.md",
         "docs/architecture.md",
+        "docs/benchmarks.md",
     ] {
         let text = fs::read_to_string(root(page)).unwrap();
         let folder = root(page).parent().unwrap().to_owned();

@@ -6,8 +6,10 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+mod common;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use e2bscript::files::command::Work;
 use e2bscript::files::state::{
@@ -20,58 +22,32 @@ use e2bscript::files::{
 };
 use e2bscript::ssh::{self, Host, Ssh, Target};
 
-/// A cluster of its own, gone when the test is.
+/// A cluster of one server, with a client for it.
 struct Lab {
-    name: String,
+    lab: common::lab::Lab,
     ssh: Ssh,
-    _home: tempfile::TempDir,
-}
-
-fn e2blab() -> PathBuf {
-    if let Some(path) = std::env::var_os("E2BLAB") {
-        return path.into();
-    }
-    let built = std::env::current_exe().unwrap();
-    let path = built.ancestors().nth(2).unwrap().join("e2blab");
-    assert!(
-        path.exists(),
-        "`{}` is not built: `cargo build`",
-        path.display()
-    );
-    path
 }
 
 impl Lab {
     fn up() -> Lab {
-        let name = format!("files{}", std::process::id());
-        let output = Command::new(e2blab())
-            .args([
-                "up",
-                "--name",
-                &name,
-                "--servers",
-                "1",
-                "--api",
-                "0",
-                "--clients",
-                "0",
-            ])
-            .args(["--no-database", "--no-docker"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let home = tempfile::tempdir().unwrap();
+        let lab = common::lab::Lab::up(&[
+            "--servers",
+            "1",
+            "--api",
+            "0",
+            "--clients",
+            "0",
+            "--no-database",
+            "--no-docker",
+        ]);
         let options = ssh::Options {
-            config_file: Some(format!("/var/lib/e2blab/{name}/ssh_config").into()),
+            config_file: Some(lab.file("ssh_config")),
             agent: Some(PathBuf::new()),
-            home: Some(home.path().to_owned()),
+            home: Some(lab.home.path().to_owned()),
             ..ssh::Options::default()
         };
-        Lab {
-            ssh: Ssh::new(options).unwrap(),
-            name,
-            _home: home,
-        }
+        let ssh = Ssh::new(options).unwrap();
+        Lab { lab, ssh }
     }
 
     async fn host(&self) -> Host {
@@ -79,42 +55,12 @@ impl Lab {
     }
 
     fn env(&self, key: &str) -> String {
-        let path = format!("/var/lib/e2blab/{}/deploy.env", self.name);
-        let text = std::fs::read_to_string(path).unwrap();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(&format!("{key}=")));
-        line.unwrap().to_owned()
+        self.lab.env(key)
     }
 
     /// What root sees on the node, without SSH.
-    fn on_node(&self, script: &str) -> Output {
-        Command::new(e2blab())
-            .args([
-                "exec", "--name", &self.name, "server-1", "--", "sh", "-c", script,
-            ])
-            .output()
-            .unwrap()
-    }
-
     fn ask(&self, script: &str) -> String {
-        let output = self.on_node(script);
-        assert!(output.status.success(), "{script}: {output:?}");
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim_end()
-            .to_owned()
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let down = Command::new(e2blab())
-            .args(["down", "--name", &self.name])
-            .output();
-        if !std::thread::panicking() {
-            assert!(down.unwrap().status.success());
-        }
+        self.lab.ask("server-1", script)
     }
 }
 

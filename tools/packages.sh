@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs and this machine lacks, and says which and why.
-# Usage: tools/packages.sh TASK…   with TASK one of build, check, lab, test
+# Usage: tools/packages.sh TASK…   with TASK one of bench, build, check, lab, test
 set -eu
 
-# task | what shows that it is there: a program or a file | package | what it is for
+# task | what shows that it is there: a program, a file or a Python module | package | what it is for
 table='
 build | cc                   | gcc               | compiles the C parts of the cryptography and compression libraries
 build | /usr/include/stdio.h | libc6-dev         | the headers those parts include
@@ -17,6 +17,9 @@ check | shellcheck           | shellcheck        | checks the shell scripts
 test  | ssh-keygen           | openssh-client    | makes keys for the SSH tests
 test  | psql                 | postgresql-client | the database's own shell, which a script opens
 test  | /usr/sbin/sshd       | openssh-server    | the other side of the SSH tests; Debian also starts it as a service (systemctl disable --now ssh ends it)
+bench | python3              | python3           | runs the benchmarks
+bench | python3:ensurepip    | python3-venv      | gives the peers of the benchmarks a place of their own
+bench | scp                  | openssh-client    | is one of those peers
 '
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # root's programs, which a user's PATH often lacks
@@ -24,6 +27,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # root's programs, which a user's PAT
 present() {
     case $1 in
     /*) test -e "$1" ;;
+    python3:*) python3 -c "import ${1#*:}" 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
     esac
 }

@@ -9,7 +9,7 @@ use crate::diag::{Class, Failure};
 use crate::engine::library::{Found, Library, SCRIPTS};
 use crate::engine::{Host, Session, Settings};
 use crate::explain::{RenderOptions, Severity, render_diagnostic};
-use crate::report::{ColorChoice, Level, Mode, Reporter};
+use crate::report::{ColorChoice, Level, Mode, Reporter, width_of};
 use crate::run::Run;
 
 use super::args::CheckArgs;
@@ -86,8 +86,7 @@ fn print(args: &CheckArgs, host: &Host, findings: &[Finding]) -> Result<(), Fail
     let fallback = RenderOptions::default();
     let options = RenderOptions {
         color: ColorChoice::from(args.color).resolve(terminal, env),
-        width: rustix::termios::tcgetwinsize(io::stdout())
-            .map_or(fallback.width, |size| usize::from(size.ws_col)),
+        width: width_of(io::stdout()).map_or(fallback.width, usize::from),
         ..fallback
     };
     let mut text = String::new();

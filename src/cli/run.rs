@@ -1,11 +1,11 @@
 //! `e2bscript SCRIPT`: check the script, run it, report how it ended.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use rhai::Dynamic;
 
 use crate::bindings::REGISTRY;
+use crate::diag::scan::{Kind, pieces};
 use crate::diag::{Class, Failure};
 use crate::engine::context;
 use crate::engine::library::{Library, Override};
@@ -13,7 +13,6 @@ use crate::engine::raise::failure_of;
 use crate::engine::value::{self, Secrets};
 use crate::engine::{Host, Outcome, Session, Settings};
 use crate::explain::{RenderOptions, render, render_failure};
-use crate::report::color::progress;
 use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity};
 use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
 
@@ -135,7 +134,8 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
     crate::bindings::pg::settle(&session);
     crate::bindings::host::settle(&session);
     match result {
-        Ok(Outcome::Value(value)) => show(run, &value),
+        Ok(Outcome::Value(value)) if has_result(&found.text) => show(run, &value),
+        Ok(Outcome::Value(_)) => Ok(0),
         Ok(Outcome::Exit(code)) => Ok(code),
         Err(error) => Err(told(
             run,
@@ -143,6 +143,14 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
             render(&error, host.sources(), look),
         )),
     }
+}
+
+/// Whether the script's last statement is an expression without `;`. Rhai gives the value of the
+/// last statement either way, and a flow that was only called would print what it returned.
+fn has_result(text: &str) -> bool {
+    let pieces = pieces(text);
+    let last = pieces.iter().rfind(|piece| piece.kind != Kind::Comment);
+    last.is_some_and(|last| text.get(last.range.clone()) != Some(";"))
 }
 
 /// A script's last value is its result.
@@ -204,23 +212,40 @@ pub fn library(std_dirs: &[PathBuf]) -> Library {
 }
 
 fn console(args: &RunArgs) -> ConsoleOptions {
-    let (out, err) = (
-        std::io::stdout().is_terminal(),
-        std::io::stderr().is_terminal(),
-    );
-    let color = args.color_choice();
+    let verbosity = Verbosity::from_flags(args.quiet, args.verbose);
+    let console = ConsoleOptions::detect(args.color_choice(), verbosity);
     ConsoleOptions {
-        verbosity: Verbosity::from_flags(args.quiet, args.verbose),
-        color: color.resolve(err, env),
-        color_results: color.resolve(out, env),
-        results_on_terminal: out,
-        progress: !args.json && progress(err, env),
-        width: rustix::termios::tcgetwinsize(std::io::stderr())
-            .ok()
-            .map(|size| size.ws_col),
+        progress: console.progress && !args.json,
+        ..console
     }
 }
 
 pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_ends_with_a_semicolon_has_no_result() {
+        for text in [
+            "stage::run(c)",
+            "a;\nb // ;",
+            "if x { 1; }",
+            "#{ a: 1 }\n/* ; */",
+        ] {
+            assert!(has_result(text), "{text}");
+        }
+        for text in [
+            "stage::run(c);",
+            "a; // b",
+            "a;\n\n/* b */\n",
+            "",
+            "// nothing",
+        ] {
+            assert!(!has_result(text), "{text}");
+        }
+    }
 }

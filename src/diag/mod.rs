@@ -5,6 +5,7 @@
 pub mod aliases;
 pub mod builtin;
 pub mod failure;
+pub mod fold;
 pub mod language;
 pub mod names;
 pub mod scan;
@@ -13,3 +14,4 @@ pub mod syntax;
 pub mod types;
 
 pub use failure::{Class, Failure};
+pub use fold::folded;

@@ -124,7 +124,10 @@ fn word(text: &str) -> Result<Word, Complaint> {
         match next {
             '\'' => single(&mut chars, &mut word.value)?,
             '"' => expansions |= double(&mut chars, &mut word.value)?,
-            '\\' => word.value.extend(chars.next()),
+            '\\' => word.value.push(chars.next().ok_or((
+                "ends with a backslash, which in a shell joins the next line to it",
+                "put the value in single quotes if the backslash, or a space behind it, is meant",
+            ))?),
             ' ' | '\t' => {
                 end(chars)?;
                 break;
@@ -249,6 +252,16 @@ mod tests {
         assert_eq!(lines, [1, 2, 3, 4, 5, 7].map(Some));
         assert!(!format!("{:?}", parsed.problems).contains("hunter2"));
         assert_eq!(parsed.problems[5].kind, ProblemKind::Duplicate);
+    }
+
+    #[test]
+    fn a_value_does_not_go_on_in_the_next_line() {
+        for text in ["A=\\", "A=a\\ ", "A=a\\\nB=2"] {
+            let parsed = parse(text);
+            assert_eq!(parsed.problems.len(), 1, "{text}");
+            assert!(parsed.problems[0].what.contains("backslash"), "{text}");
+        }
+        assert_eq!(value("A='a\\'"), "a\\");
     }
 
     #[test]

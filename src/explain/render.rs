@@ -9,8 +9,8 @@ use miette::{
 };
 use rhai::EvalAltResult;
 
-use crate::diag::Failure;
 use crate::diag::span::Text;
+use crate::diag::{Failure, folded};
 use crate::engine::source::Sources;
 use crate::engine::trace::{Entered, Frame, Place};
 use crate::report::text::visible;
@@ -71,11 +71,12 @@ pub fn render_diagnostic(report: &Diagnostic, sources: &Sources, options: Render
     page.main(report);
     page.facts(report, 2);
     page.frames(&report.frames);
-    for (index, failure) in report.failures.iter().enumerate() {
-        let next = report.failures.get(index + 1);
+    let failures = folded(&report.failures);
+    for (index, (hosts, failure)) in failures.iter().enumerate() {
+        let next = failures.get(index + 1).map(|(_, next)| next);
         // Items often fail alike: what to do then is said once.
         let said_again = next.is_some_and(|next| next.help == failure.help);
-        page.item(failure, !said_again);
+        page.item(hosts, failure, !said_again);
     }
     if let Some(help) = &report.help {
         page.help(help, 2);
@@ -188,14 +189,14 @@ impl Page<'_> {
         }
     }
 
-    /// What failed for one of several items.
-    fn item(&mut self, failure: &Failure, with_help: bool) {
+    /// What failed for one of several items, or for more of them alike.
+    fn item(&mut self, hosts: &[String], failure: &Failure, with_help: bool) {
         let cross = self.paint.red(if self.options.unicode { "×" } else { "x" });
         let mut report = Diagnostic::from(failure.clone());
-        let host = report.host.take();
-        let named = host
-            .map(|host| self.paint.bold(&visible(&host)))
-            .map(|host| format!("{host}: "));
+        report.host = None;
+        let named = (!hosts.is_empty())
+            .then(|| self.paint.bold(&visible(&hosts.join(", "))))
+            .map(|hosts| format!("{hosts}: "));
         let message = visible(&failure.message).into_owned();
         let kind = self.paint.dim(&format!("({})", failure.kind));
         self.text.push('\n');

@@ -36,7 +36,7 @@ pub use event::{
 };
 pub use lines::{Line, LineSplitter};
 pub use mask::Masker;
-pub use options::{ConsoleOptions, Verbosity};
+pub use options::{ConsoleOptions, Verbosity, width_of};
 pub use output::HostOutput;
 pub use panic::report_panics;
 pub use pause::Pause;

@@ -1,6 +1,7 @@
 //! How the console looks and how much it tells: decided once, before anything is shown.
 
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd;
 
 use super::color::{self, ColorChoice};
 
@@ -52,17 +53,21 @@ impl ConsoleOptions {
         let env = |name: &str| std::env::var(name).ok();
         let talk = std::io::stderr().is_terminal();
         let results = std::io::stdout().is_terminal();
-        let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
         ConsoleOptions {
             verbosity,
             color: color.resolve(talk, env),
             color_results: color.resolve(results, env),
             results_on_terminal: results,
             progress: verbosity > Verbosity::Quiet && color::progress(talk, env),
-            // A terminal that was never sized says 0.
-            width: size.map(|size| size.ws_col).filter(|width| *width >= 20),
+            width: width_of(std::io::stderr()),
         }
     }
+}
+
+/// Columns of a terminal that is wide enough to fold text for; one that was never sized says 0.
+pub fn width_of(terminal: impl AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    Some(size.ws_col).filter(|width| *width >= 20)
 }
 
 #[cfg(test)]

@@ -111,6 +111,19 @@ impl Connection {
         })
     }
 
+    /// Sends a packet that asks for nothing and is not waited for.
+    ///
+    /// A server holds a small packet back until its last one is acknowledged (Nagle, RFC 1122
+    /// 4.2.3.4), and whoever stands in between holds the acknowledgement back for some 40 ms until
+    /// something goes the other way (delayed ACK, 4.2.3.2). So something goes the other way.
+    pub fn nudge(self: &Arc<Self>) {
+        let connection = self.clone();
+        self.tracker.spawn(async move {
+            // A connection that is gone has nothing to hold back.
+            let _ = connection.handle.send_keepalive(false).await;
+        });
+    }
+
     /// What a caller is told when the connection ended under it.
     pub fn lost(&self, started: bool) -> Error {
         let reason = self.words.reason();

@@ -32,6 +32,10 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 /// Input is read and sent in pieces of this size.
 const PIECE: usize = 256 * 1024;
 
+/// How often the server is nudged to send what follows: after its word that the command runs and
+/// after the first output. Commands that say more are not waited for to the millisecond.
+const NUDGES: usize = 2;
+
 /// Where a command's output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputStream {
@@ -315,7 +319,7 @@ impl Feed<'_> {
 
 struct Collect<'a> {
     hop: &'a str,
-    connection: &'a Connection,
+    connection: &'a Arc<Connection>,
     traffic: &'a Traffic,
     on_output: Option<OnOutput>,
     sink: Option<mpsc::Sender<Bytes>>,
@@ -328,6 +332,7 @@ struct Collect<'a> {
 impl Collect<'_> {
     async fn run(mut self, inbox: &mut Inbox) -> Result<Finished, Error> {
         let mut ended_at: Option<Instant> = None;
+        let mut nudges = NUDGES;
         loop {
             let message = match ended_at {
                 None => inbox.next().await,
@@ -342,6 +347,16 @@ impl Collect<'_> {
                     }
                 }
             };
+            let more_follows = matches!(
+                message,
+                Some(
+                    ChannelMsg::Success | ChannelMsg::Data { .. } | ChannelMsg::ExtendedData { .. }
+                )
+            );
+            if more_follows && nudges > 0 {
+                nudges -= 1;
+                self.connection.nudge();
+            }
             match message {
                 Some(ChannelMsg::Data { data }) => {
                     self.output(OutputStream::Stdout, &data);

@@ -23,7 +23,7 @@ pub type PassphraseSource = Arc<dyn Fn(&Path) -> Option<SecretString> + Send + S
 /// The policy of one run. The default is OpenSSH's, except that nothing is ever asked on a terminal.
 #[derive(Clone)]
 pub struct Options {
-    /// Used instead of `~/.ssh/config` and `/etc/ssh/ssh_config`.
+    /// Used instead of `~/.ssh/config` and `/etc/ssh/ssh_config`; `none` for no configuration at all.
     pub config_file: Option<PathBuf>,
     /// Used instead of the user's known_hosts files; new keys go into the first.
     pub known_hosts: Vec<PathBuf>,

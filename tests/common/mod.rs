@@ -7,5 +7,6 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+pub mod lab;
 pub mod script;
 pub mod sshd;

@@ -121,7 +121,7 @@ async fn output_arrives_while_the_command_runs_and_any_bytes_are_fine() {
         },
     );
     host.exec(exec).await.unwrap();
-    let seen = seen.lock().unwrap();
+    let seen = seen.lock().unwrap().clone();
     assert_eq!(
         (seen[0].0, &seen[0].1[..]),
         (OutputStream::Stdout, &b"\xff\0first"[..])

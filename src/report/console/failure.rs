@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::diag::Failure;
+use crate::diag::{Failure, folded};
 use crate::report::color::{Look, Paint};
 use crate::report::text::{visible, visible_with_color, without_color};
 
@@ -64,34 +64,6 @@ fn plain(text: &mut String, failure: &Failure, paint: Paint, indent: usize) {
         }
         plain(text, &item, paint, indent + 2);
     }
-}
-
-/// Failures that differ in nothing but the host are one, with the hosts' names.
-fn folded(failures: &[Failure]) -> Vec<(Vec<String>, Failure)> {
-    let mut groups: Vec<(Vec<String>, Failure)> = Vec::new();
-    for failure in failures {
-        let host = failure.host.clone();
-        let same = |other: &Failure| {
-            failure.failures.is_empty()
-                && other.failures.is_empty()
-                && failure.kind == other.kind
-                && failure.message == other.message
-                && failure.command == other.command
-                && failure.code == other.code
-                && failure.output == other.output
-                && failure.details == other.details
-                && failure.causes == other.causes
-                && failure.help == other.help
-        };
-        match (host, groups.iter_mut().find(|(_, other)| same(other))) {
-            (Some(host), Some((hosts, first))) if !hosts.is_empty() => {
-                hosts.push(host);
-                first.host = None;
-            }
-            (host, _) => groups.push((host.into_iter().collect(), failure.clone())),
-        }
-    }
-    groups
 }
 
 /// Visible text whose further lines stand under the first.

@@ -32,7 +32,8 @@ pub(in crate::ssh) struct Config {
 }
 
 impl Config {
-    /// Reads `~/.ssh/config` and `/etc/ssh/ssh_config`, or the one file that was named instead.
+    /// Reads `~/.ssh/config` and `/etc/ssh/ssh_config`, or the one file that was named instead;
+    /// `none` names none.
     pub fn load(options: &Options) -> Result<Self, Error> {
         let mut local = Local::look_up();
         if let Some(user) = &options.local_user {
@@ -55,6 +56,8 @@ impl Config {
         };
         let mut files = Vec::new();
         match &options.config_file {
+            // As OpenSSH understands `-F none`.
+            Some(path) if path.as_os_str() == "none" => {}
             Some(path) => files.push(user.read_named(path)?),
             None => {
                 files.extend(user.read_if_there(&user_base.join("config"))?);

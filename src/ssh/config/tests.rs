@@ -127,6 +127,22 @@ fn errors_name_the_file_and_line() {
     assert!(missing.unwrap_err().to_string().contains("/no/such/config"));
 }
 
+#[test]
+fn none_instead_of_a_file_is_no_configuration() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".ssh")).unwrap();
+    fs::write(home.path().join(".ssh/config"), "Port 2222\n").unwrap();
+    for (config_file, port) in [(None, 2222), (Some(PathBuf::from("none")), 22)] {
+        let config = Config::load(&Options {
+            config_file,
+            home: Some(home.path().to_owned()),
+            ..Options::default()
+        });
+        let settings = config.unwrap().resolve("a", None, None).unwrap();
+        assert_eq!(settings.port, port);
+    }
+}
+
 /// What `ssh -G` says; an error is what it refuses the configuration with.
 fn openssh(
     config: &Path,

@@ -1,0 +1,22 @@
+//! The flows as operators run them, on rehearsal clusters of real machines.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
+
+mod common;
+
+#[path = "flows/faults.rs"]
+mod faults;
+#[path = "flows/golden.rs"]
+mod golden;
+#[path = "flows/refusals.rs"]
+mod refusals;
+#[path = "flows/secrets.rs"]
+mod secrets;
+#[path = "flows/stage.rs"]
+mod stage;
+#[path = "flows/stops.rs"]
+mod stops;
