@@ -101,6 +101,7 @@ fn text(
         ("API_POOL_PRIVATE", api),
         ("CLIENT_POOL_PUBLIC", clients.clone()),
         ("CLIENT_POOL_PRIVATE", clients),
+        ("VCN_CIDR", format!("{}/24", subnets.private_network())),
         ("POSTGRES_HOST", pool(Role::Database)),
         ("POSTGRES_PORT", "5432".to_owned()),
         ("POSTGRES_USER", "admin".to_owned()),
@@ -205,6 +206,7 @@ API_POOL_PUBLIC=10.77.9.30
 API_POOL_PRIVATE=10.77.9.30
 CLIENT_POOL_PUBLIC=10.77.9.101
 CLIENT_POOL_PRIVATE=10.77.9.101
+VCN_CIDR=10.77.9.0/24
 POSTGRES_HOST=10.77.9.50
 POSTGRES_PORT=5432
 POSTGRES_USER=admin
