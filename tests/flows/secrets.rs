@@ -22,6 +22,7 @@ fn a_canary_is_found_in_its_files_alone() {
     let over = AtomicBool::new(false);
     let said = std::thread::scope(|scope| {
         let watch = scope.spawn(|| watch_processes(&over));
+        let _end = End(&over);
         let said: Vec<String> = [
             &["deploy.rhai", "--plan", "-vv"][..],
             &["deploy.rhai", "--json", "-v"],
@@ -68,6 +69,15 @@ fn a_canary_is_found_in_its_files_alone() {
     );
     sealed("server-1", &[]);
     sealed("bastion", &[]);
+}
+
+/// Ends the watch, also when the test fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// Looks at the command line and the environment of every process, those of the nodes among them,
