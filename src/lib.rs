@@ -13,6 +13,7 @@ pub mod env_file;
 pub mod explain;
 pub mod files;
 pub mod http;
+pub mod postgres;
 pub mod report;
 pub mod run;
 pub mod secret;

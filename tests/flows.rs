@@ -12,6 +12,10 @@ mod common;
 mod faults;
 #[path = "flows/golden.rs"]
 mod golden;
+#[path = "flows/hops.rs"]
+mod hops;
+#[path = "flows/options.rs"]
+mod options;
 #[path = "flows/refusals.rs"]
 mod refusals;
 #[path = "flows/secrets.rs"]
@@ -20,3 +24,5 @@ mod secrets;
 mod stage;
 #[path = "flows/stops.rs"]
 mod stops;
+#[path = "flows/uploads.rs"]
+mod uploads;

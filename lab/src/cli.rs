@@ -117,6 +117,14 @@ pub enum FaultCommand {
     Mirror404,
     /// Have the mirror serve other bytes than its checksums say
     MirrorWrongBytes,
+    /// Start PostgreSQL anew, ending every session
+    PgRestart,
+    /// Hold a table of the database `postgres`, as `admin`, for so long
+    PgLock { table: String, seconds: u64 },
+    /// Have PostgreSQL refuse every write
+    PgReadonly,
+    /// Fill the file system of PostgreSQL's data to the last byte
+    PgFull,
     /// Mend what is broken at one node, or everything
     Heal { node: Option<String> },
 }
@@ -133,6 +141,10 @@ impl FaultCommand {
             FaultCommand::Rate { mbit } => Fault::Rate { mbit },
             FaultCommand::Mirror404 => Fault::Mirror404,
             FaultCommand::MirrorWrongBytes => Fault::MirrorWrongBytes,
+            FaultCommand::PgRestart => Fault::PgRestart,
+            FaultCommand::PgLock { table, seconds } => Fault::PgLock { table, seconds },
+            FaultCommand::PgReadonly => Fault::PgReadonly,
+            FaultCommand::PgFull => Fault::PgFull,
             FaultCommand::Heal { node } => return Err(node),
         })
     }

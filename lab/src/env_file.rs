@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::database;
 use crate::error::{At, Result};
 use crate::lab::{Lab, write_file};
 use crate::release;
@@ -22,6 +23,11 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// The password of PostgreSQL's `admin`.
+    pub fn postgres(&self) -> &str {
+        &self.postgres
+    }
+
     /// New ones, from the kernel.
     pub fn random() -> Result<Secrets> {
         Ok(Secrets {
@@ -95,11 +101,14 @@ fn text(
         ("API_POOL_PRIVATE", api),
         ("CLIENT_POOL_PUBLIC", clients.clone()),
         ("CLIENT_POOL_PRIVATE", clients),
+        ("VCN_CIDR", format!("{}/24", subnets.private_network())),
         ("POSTGRES_HOST", pool(Role::Database)),
         ("POSTGRES_PORT", "5432".to_owned()),
         ("POSTGRES_USER", "admin".to_owned()),
         ("POSTGRES_PASSWORD", secrets.postgres.clone()),
         ("POSTGRES_DB", "postgres".to_owned()),
+        ("POSTGRES_SSLMODE", "verify-full".to_owned()),
+        ("POSTGRES_SSLROOTCERT", path(database::CA)),
         ("ARTIFACTS_DIR", path("artifacts/bin")),
         ("NOMAD_REGION", "lab".to_owned()),
         ("CONSUL_SERVERS", servers),
@@ -197,11 +206,14 @@ API_POOL_PUBLIC=10.77.9.30
 API_POOL_PRIVATE=10.77.9.30
 CLIENT_POOL_PUBLIC=10.77.9.101
 CLIENT_POOL_PRIVATE=10.77.9.101
+VCN_CIDR=10.77.9.0/24
 POSTGRES_HOST=10.77.9.50
 POSTGRES_PORT=5432
 POSTGRES_USER=admin
 POSTGRES_PASSWORD=pg
 POSTGRES_DB=postgres
+POSTGRES_SSLMODE=verify-full
+POSTGRES_SSLROOTCERT=/var/lib/e2blab/sample/postgres-ca.pem
 ARTIFACTS_DIR=/var/lib/e2blab/sample/artifacts/bin
 NOMAD_REGION=lab
 CONSUL_SERVERS=10.77.9.11,10.77.9.12

@@ -100,6 +100,8 @@ pub enum Error {
         status: String,
         stderr: String,
     },
+    #[error("cannot make the certificate of `{node}`: {source}")]
+    Certificate { node: String, source: rcgen::Error },
     #[error("cannot start `{program}`: {source}")]
     Start { program: String, source: io::Error },
     #[error("cannot {what} `{path}`: {source}")]

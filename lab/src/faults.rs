@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Groups;
+use crate::database;
 use crate::error::{At, Error, Result};
 use crate::helpers::{self, RELAY_PORT};
 use crate::keys;
@@ -40,6 +41,14 @@ pub enum Fault {
     Mirror404,
     /// The mirror's files are not what their checksums say.
     MirrorWrongBytes,
+    /// PostgreSQL was started anew, and every session ended.
+    PgRestart,
+    /// Somebody holds a table of PostgreSQL for themselves.
+    PgLock { table: String, seconds: u64 },
+    /// PostgreSQL takes no writes.
+    PgReadonly,
+    /// The file system of PostgreSQL's data is full to the last byte.
+    PgFull,
 }
 
 impl Fault {
@@ -50,6 +59,9 @@ impl Fault {
             | Fault::KillSshd { node }
             | Fault::FillDisk { node, .. }
             | Fault::NewHostKey { node } => Some(node),
+            Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
+                Some(database::NODE)
+            }
             Fault::Delay { .. }
             | Fault::Rate { .. }
             | Fault::Mirror404
@@ -64,12 +76,16 @@ impl Fault {
                 (self, other),
                 (Fault::Delay { .. }, Fault::Delay { .. })
                     | (Fault::Rate { .. }, Fault::Rate { .. })
+                    | (Fault::PgLock { .. }, Fault::PgLock { .. })
             )
     }
 
-    /// A delay or cap of nothing is the way to end one.
+    /// A delay or cap of nothing is the way to end one, and a restart is over when it is done.
     fn is_nothing(&self) -> bool {
-        matches!(self, Fault::Delay { ms: 0 } | Fault::Rate { mbit: 0 })
+        matches!(
+            self,
+            Fault::Delay { ms: 0 } | Fault::Rate { mbit: 0 } | Fault::PgRestart
+        )
     }
 
     /// A few words for `status`.
@@ -83,6 +99,12 @@ impl Fault {
             Fault::Rate { mbit } => format!("rate of {mbit} Mbit/s each way"),
             Fault::Mirror404 => "mirror answers 404".to_owned(),
             Fault::MirrorWrongBytes => "mirror serves wrong bytes".to_owned(),
+            Fault::PgRestart => "PostgreSQL restarted".to_owned(),
+            Fault::PgLock { table, seconds } => {
+                format!("PostgreSQL's table {table} locked for {seconds} s")
+            }
+            Fault::PgReadonly => "PostgreSQL read-only".to_owned(),
+            Fault::PgFull => "PostgreSQL's disk full".to_owned(),
         }
     }
 }
@@ -130,6 +152,9 @@ pub fn inject(lab: &Lab, groups: &Groups, state: &State, fault: &Fault) -> Resul
         Fault::Delay { .. } | Fault::Rate { .. } => set_wire(lab, groups, state, &faults),
         // the mirror reads the file for each request
         Fault::Mirror404 | Fault::MirrorWrongBytes => Ok(()),
+        Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
+            database::break_it(lab, groups, fault)
+        }
     }
 }
 
@@ -160,6 +185,9 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
                 set_wire(lab, groups, state, &left)?;
             }
             Fault::Mirror404 | Fault::MirrorWrongBytes => {}
+            Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
+                database::mend(lab, groups, fault)?;
+            }
         }
         save(lab, &left)?;
     }
@@ -170,7 +198,7 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
 const KILL_SSHD: &str = "systemctl stop ssh; pkill -KILL -x sshd || [ $? = 1 ]";
 
 /// Takes what `df` calls free in one piece, then whatever is left to the last byte.
-const FILL_DISK: &str = r#"
+pub const FILL_DISK: &str = r#"
 file=$1/.e2blab-fill
 free=$(df --block-size=1 --output=avail -- "$1" | tail -n 1)
 fallocate -l "$free" "$file" || true

@@ -4,6 +4,7 @@ mod artifacts;
 mod cgroup;
 mod cli;
 mod commands;
+mod database;
 mod detach;
 mod down;
 mod env_file;

@@ -82,7 +82,12 @@ fn authorize(lab: &Lab, root: &Path) -> Result<()> {
 }
 
 /// What `systemctl enable` does for a unit of the image.
-fn enable(root: &Path, target: &str, unit: &str) -> Result<()> {
+pub fn enable(root: &Path, target: &str, unit: &str) -> Result<()> {
+    enable_file(root, target, Path::new("/lib/systemd/system"), unit)
+}
+
+/// The same for a unit of another directory, named as this machine or the node sees it.
+pub fn enable_file(root: &Path, target: &str, directory: &Path, unit: &str) -> Result<()> {
     let wants = root.join("etc/systemd/system").join(target);
     fs::DirBuilder::new()
         .recursive(true)
@@ -90,7 +95,8 @@ fn enable(root: &Path, target: &str, unit: &str) -> Result<()> {
         .create(&wants)
         .at("create", &wants)?;
     let link = wants.join(unit);
-    symlink(Path::new("/lib/systemd/system").join(unit), &link).at("create", &link)
+    let inside = directory.strip_prefix(root).unwrap_or(directory);
+    symlink(Path::new("/").join(inside).join(unit), &link).at("create", &link)
 }
 
 /// Starts the node's machine. The options are those without which a service, Nomad or Docker

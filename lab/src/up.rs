@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::artifacts;
 use crate::cgroup::Groups;
+use crate::database;
 use crate::down;
 use crate::env_file::{self, Secrets};
 use crate::error::{At, Error, Result};
@@ -83,9 +84,13 @@ fn build(lab: &Lab, groups: &Groups, image: PathBuf, topology: Topology) -> Resu
     keys::create_operator_key(lab)?;
     report::talk(format_args!("starting {} nodes", nodes.len()));
     let hosts = node::hosts(&nodes);
+    let secrets = Secrets::random()?;
     let machines = each(&nodes, |node| {
         keys::create_host_keys(&lab.host_keys(&node.name), &node.name)?;
         node::prepare(lab, node, &image, &hosts, topology.docker)?;
+        if node.role == Role::Database {
+            database::prepare(lab, node, &nodes, secrets.postgres())?;
+        }
         node::boot(lab, groups, node)
     })?;
     helpers::start_mirror(lab, groups, subnets)?;
@@ -97,7 +102,7 @@ fn build(lab: &Lab, groups: &Groups, image: PathBuf, topology: Topology) -> Resu
         ssh_config(lab, subnets, &nodes),
         0o600,
     )?;
-    env_file::write(lab, subnets, &nodes, &Secrets::random()?, &content.sums)?;
+    env_file::write(lab, subnets, &nodes, &secrets, &content.sums)?;
     wait_for_all(lab, groups, &nodes, machines)?;
     let state = State {
         version: 1,

@@ -12,6 +12,7 @@ pub mod host;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod pg;
 pub mod prompt;
 pub mod secret;
 pub mod ssh;
@@ -38,6 +39,7 @@ pub static REGISTRY: Registry = Registry::new(&[
     &http::MODULE,
     &json::MODULE,
     &log::MODULE,
+    &pg::MODULE,
     &prompt::MODULE,
     &secret::MODULE,
     &ssh::MODULE,

@@ -12,6 +12,7 @@ use crate::engine::registry::{Function, Module, Opt, Param};
 use crate::engine::ty::{self, Ty};
 use crate::files::Sudo;
 use crate::ssh::Target;
+use crate::suggest::nearest;
 
 use super::host::{self, HostHandle};
 
@@ -88,9 +89,11 @@ pub static MODULE: Module = Module {
         },
         Function {
             name: "limited",
-            doc: "The hosts that `--limit` leaves in: those whose name, role or address matches.",
+            doc: "The hosts that `--limit` leaves in: those whose name, role or address matches. Give it all \
+                  hosts at once: a pattern that matches none of them is a mistake.",
             params: &[Param::new("hosts", Ty::Array, "array of hosts")],
             returns: "array of hosts",
+            errors: &["ssh.limit"],
             example: r#"ssh::limited([ssh::host("10.0.2.7")])"#,
             body: limited,
             ..Function::BASE
@@ -194,7 +197,7 @@ fn jump(call: &Call) -> Result<Option<Vec<Target>>, Raise> {
 
 fn limited(call: &mut Call) -> Result<Dynamic, Raise> {
     let limit = &call.session.run.options().limit;
-    let mut kept = Array::new();
+    let mut hosts: Vec<(HostHandle, Dynamic)> = Vec::new();
     for value in call.array(0)? {
         let Some(host) = value.read_lock::<HostHandle>().map(|host| host.clone()) else {
             return Err(Failure::usage(
@@ -203,9 +206,32 @@ fn limited(call: &mut Call) -> Result<Dynamic, Raise> {
             )
             .into());
         };
-        if limit.allows([host.name(), host.role(), host.address()]) {
-            kept.push(value);
-        }
+        hosts.push((host, value));
     }
-    Ok(kept.into())
+    let known: Vec<&str> = hosts.iter().flat_map(|(host, _)| names(host)).collect();
+    let unmatched = limit.unmatched(&known);
+    if let Some(first) = unmatched.first() {
+        let help = match (unmatched.as_slice(), nearest(first, known.iter().copied())) {
+            ([_], Some(meant)) => format!("did you mean `{meant}`?"),
+            _ => {
+                let names = hosts.iter().map(|(host, _)| host.name());
+                format!("the hosts are {}", names.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let patterns = unmatched.iter().map(|pattern| format!("`{pattern}`"));
+        let message = format!(
+            "no host matches {} of `--limit`",
+            patterns.collect::<Vec<_>>().join(" or ")
+        );
+        return Err(Failure::usage("ssh.limit", message).help(help).into());
+    }
+    let kept = hosts
+        .into_iter()
+        .filter(|(host, _)| limit.allows(names(host)));
+    Ok(kept.map(|(_, value)| value).collect::<Array>().into())
+}
+
+/// What `--limit` may call a host.
+fn names(host: &HostHandle) -> [&str; 3] {
+    [host.name(), host.role(), host.address()]
 }

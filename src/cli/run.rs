@@ -131,6 +131,7 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
         Some(limit) => context::with_deadline("--timeout", limit, || host.run(&ast)),
         None => host.run(&ast),
     });
+    crate::bindings::pg::settle(&session);
     crate::bindings::host::settle(&session);
     match result {
         Ok(Outcome::Value(value)) if has_result(&found.text) => show(run, &value),

@@ -192,7 +192,14 @@ impl Error {
             }
             Self::HostKey(problem) => problem.help(),
             Self::Auth(failure) => failure.help(),
-            Self::Key { path, .. } => format!("check `{}`", path.display()),
+            Self::Key { path, .. } if path.is_relative() => {
+                let here = std::env::current_dir().unwrap_or_default();
+                format!("relative paths start at `{}`", here.display())
+            }
+            Self::Key { path, .. } => format!(
+                "check that `{}` is a private key that you can read",
+                path.display()
+            ),
             Self::ConnectionLost { started: true, .. } => {
                 "the command may have run in part or in full; check before running it again"
                     .to_owned()

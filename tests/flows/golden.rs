@@ -49,8 +49,9 @@ fn settled(lab: &Lab, text: &str) -> String {
         text = text.replace(&pattern, settled);
     }
     for (pattern, settled) in [
-        // Lines of the standard modules move with every change to them.
+        // Lines of flows move with every change to them.
         (r"std/([a-z_]+):\d+(:\d+)?", "std/$1:LINE"),
+        (r"(scripts/[a-z_-]+\.rhai):\d+", "$1:LINE"),
         (r"(?m)^ *\d+ │", "   N │"),
         (r"(?m)^ *(·|╭|╰)", "     $1"),
         (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:FINGERPRINT"),

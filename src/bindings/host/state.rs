@@ -286,9 +286,15 @@ fn missing(call: &mut Call) -> Result<Dynamic, Raise> {
         remote.exec(crate::ssh::Exec::new(command)).await
     })?;
     if finished.code != Some(0) {
-        return Err(Failure::new("host.command", "cannot look at the paths")
+        let said = files::last_lines(&finished.stderr);
+        let why = said.last().map_or_else(
+            || "the command was ended".to_owned(),
+            |line| line.trim().to_owned(),
+        );
+        let message = format!("cannot look at the paths: {why}");
+        return Err(Failure::new("host.command", message)
             .host(host.name())
-            .output(files::last_lines(&finished.stderr))
+            .output(said)
             .into());
     }
     let text = String::from_utf8_lossy(&finished.stdout);

@@ -243,8 +243,8 @@ impl Console {
                 path,
                 direction,
                 done,
+                total,
                 finished,
-                ..
             } => {
                 self.announce(out);
                 let started = *self.transfers.entry(*id).or_insert(record.time);
@@ -252,7 +252,13 @@ impl Console {
                     self.transfers.remove(id);
                     if self.verbose() {
                         let took = (record.time - started).as_seconds_f64();
-                        self.transferred(out, host, path, *direction, *done, took);
+                        let broken_off = total.filter(|total| done < total);
+                        match broken_off {
+                            Some(total) => {
+                                self.broken_off(out, host, path, *direction, (*done, total));
+                            }
+                            None => self.transferred(out, host, path, *direction, *done, took),
+                        }
                     }
                 }
             }

@@ -153,6 +153,30 @@ impl Console {
         self.lines(out, indent, &label, &self.paint.paint(Look::Faint, &line));
     }
 
+    /// A transfer that ended before its time.
+    pub(super) fn broken_off(
+        &mut self,
+        out: &mut String,
+        host: &str,
+        path: &str,
+        direction: Direction,
+        (done, total): (u64, u64),
+    ) {
+        let what = match direction {
+            Direction::Upload => "upload",
+            Direction::Download => "download",
+        };
+        let line = format!(
+            "{what} of {} broken off after {} of {}",
+            visible(path),
+            size(done),
+            size(total)
+        );
+        let label = format!("{}  ", self.host_label(host));
+        let indent = self.steps.indent();
+        self.lines(out, indent, &label, &line);
+    }
+
     pub(super) fn check(
         &mut self,
         out: &mut String,

@@ -147,7 +147,7 @@ impl HostKeyProblem {
             ),
             HostKeyCause::Changed { .. } => format!(
                 "someone may be listening in, or the machine was made anew; when you know that it \
-                 was, remove the old key with: {}",
+                 was, remove the old key with `{}`",
                 self.removal_commands().join(" && ")
             ),
             HostKeyCause::Revoked { .. } => {

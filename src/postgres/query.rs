@@ -1,0 +1,158 @@
+//! Statements with parameters, rows, and transactions.
+
+use std::sync::atomic::Ordering;
+
+use futures_util::{StreamExt, pin_mut};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::ToSql;
+
+use super::{Database, Error, Lease, Param, Value};
+
+/// What a query returned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rows {
+    /// Names of the columns, as the server gives them.
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Database {
+    /// Runs one statement and returns its rows.
+    pub async fn query(&self, sql: &str, params: &[Param]) -> Result<Rows, Error> {
+        self.lease().await?.query(sql, params).await
+    }
+
+    /// Runs one statement and returns how many rows it touched.
+    pub async fn execute(&self, sql: &str, params: &[Param]) -> Result<u64, Error> {
+        self.lease().await?.execute(sql, params).await
+    }
+}
+
+impl Lease {
+    /// Runs one statement and returns its rows.
+    pub async fn query(&self, sql: &str, params: &[Param]) -> Result<Rows, Error> {
+        let connection = self.connection()?;
+        let work = connection.begin();
+        let done = self.rows(sql, params).await;
+        work.done();
+        done
+    }
+
+    async fn rows(&self, sql: &str, params: &[Param]) -> Result<Rows, Error> {
+        let connection = self.connection()?;
+        let failed = |error: tokio_postgres::Error| connection.sort(&error, sql);
+        // one round trip more than without, and the types of parameters and columns are known
+        let statement = connection.client.prepare(sql).await.map_err(failed)?;
+        let wanted = statement.params().len();
+        if wanted != params.len() {
+            return Err(Error::Parameter {
+                number: wanted.min(params.len()) + 1,
+                why: format!(
+                    "the statement has {wanted} parameters, and {} were given",
+                    params.len()
+                ),
+            });
+        }
+        for column in statement.columns() {
+            if !super::decode::readable(column.type_()) {
+                return Err(Error::Type {
+                    column: column.name().to_owned(),
+                    name: column.type_().name().to_owned(),
+                });
+            }
+        }
+        let columns: Vec<String> = statement
+            .columns()
+            .iter()
+            .map(|column| column.name().to_owned())
+            .collect();
+        let stream = connection
+            .client
+            .query_raw(&statement, params)
+            .await
+            .map_err(failed)?;
+        pin_mut!(stream);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.next().await {
+            let row = row.map_err(failed)?;
+            let values: Result<Vec<Value>, _> =
+                (0..columns.len()).map(|index| row.try_get(index)).collect();
+            rows.push(values.map_err(failed)?);
+        }
+        Ok(Rows { columns, rows })
+    }
+
+    /// Runs one statement and returns how many rows it touched; one round trip.
+    pub async fn execute(&self, sql: &str, params: &[Param]) -> Result<u64, Error> {
+        let connection = self.connection()?;
+        let work = connection.begin();
+        // text of a type that is not said yet, as a literal in the statement would be; whether an
+        // array or a JSON value is meant, only the prepared statement knows
+        let plain = params.iter().all(|param| !matches!(param, Param::Array(_)));
+        let done = if plain {
+            let typed: Vec<(&(dyn ToSql + Sync), tokio_postgres::types::Type)> = params
+                .iter()
+                .map(|param| {
+                    let param: &(dyn ToSql + Sync) = param;
+                    (param, tokio_postgres::types::Type::UNKNOWN)
+                })
+                .collect();
+            connection.client.execute_typed(sql, &typed).await
+        } else {
+            connection.client.execute_raw(sql, params).await
+        };
+        work.done();
+        done.map_err(|error| connection.sort(&error, sql))
+    }
+
+    /// Runs statements without parameters, several at once.
+    pub async fn batch(&self, sql: &str) -> Result<(), Error> {
+        let connection = self.connection()?;
+        let work = connection.begin();
+        let done = connection.client.batch_execute(sql).await;
+        work.done();
+        done.map_err(|error| connection.sort(&error, sql))
+    }
+
+    /// Runs statements without parameters and returns what the server answered, as text.
+    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+        let connection = self.connection()?;
+        let work = connection.begin();
+        let done = connection.client.simple_query(sql).await;
+        work.done();
+        done.map_err(|error| connection.sort(&error, sql))
+    }
+
+    /// Opens a transaction. Until it is ended the connection is not given back.
+    pub async fn start(&self) -> Result<(), Error> {
+        let connection = self.connection()?;
+        connection.taken.store(true, Ordering::Relaxed);
+        self.batch("BEGIN").await
+    }
+
+    /// Makes the transaction's changes last. When a statement of it had failed, the server undoes
+    /// them instead, and that is an error here.
+    pub async fn commit(&self) -> Result<(), Error> {
+        let connection = self.connection()?;
+        let work = connection.begin();
+        // a transaction that failed answers COMMIT without an error, and this with one
+        let (check, done) = futures_util::join!(
+            connection.client.batch_execute("SELECT 1"),
+            connection.client.batch_execute("COMMIT")
+        );
+        work.done();
+        let sql = "COMMIT";
+        check.map_err(|error| connection.sort(&error, sql))?;
+        done.map_err(|error| connection.sort(&error, sql))?;
+        connection.taken.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Undoes the transaction.
+    pub async fn roll_back(&self) -> Result<(), Error> {
+        self.batch("ROLLBACK").await?;
+        let connection = self.connection()?;
+        connection.taken.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
