@@ -19,6 +19,12 @@ fn a_canary_is_found_in_its_files_alone() {
     ] {
         lab.set_env(name, &format!("{CANARY}{}", name.len()));
     }
+    // The server has to take the password too; it keeps a hash of it.
+    let set = format!(
+        "runuser -u postgres -- psql -q -U superuser -d postgres -c \"ALTER ROLE admin PASSWORD '{}'\"",
+        lab.env("POSTGRES_PASSWORD")
+    );
+    lab.ask("database-1", &set);
     let over = AtomicBool::new(false);
     let said = std::thread::scope(|scope| {
         let watch = scope.spawn(|| watch_processes(&over));
