@@ -138,7 +138,10 @@ fn copies(lab: &Alone) {
             .split("Time: ")
             .nth(1)
             .and_then(|rest| rest.split(' ').next());
-        let millis: f64 = millis.expect(&said(&output)).parse().unwrap();
+        let millis: f64 = millis
+            .unwrap_or_else(|| panic!("{}", said(&output)))
+            .parse()
+            .unwrap();
         Duration::from_secs_f64(millis / 1000.0)
     });
     println!(
@@ -187,7 +190,11 @@ took
             .lines()
             .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
             .find(|event| event["type"] == "result");
-        Duration::from_secs_f64(result.expect(&said(&ran))["value"].as_f64().unwrap())
+        Duration::from_secs_f64(
+            result.unwrap_or_else(|| panic!("{}", said(&ran)))["value"]
+                .as_f64()
+                .unwrap(),
+        )
     });
     let alone = best(|| block(library_alone(lab, &name)));
     println!(

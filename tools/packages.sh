@@ -15,7 +15,7 @@ lab   | ssh-keygen           | openssh-client    | makes the keys of the rehears
 lab   | setpriv              | util-linux        | starts the helpers of the rehearsal cluster
 check | shellcheck           | shellcheck        | checks the shell scripts
 test  | ssh-keygen           | openssh-client    | makes keys for the SSH tests
-test  | psql                 | postgresql-client | the shell of the database, which a script opens
+test  | psql                 | postgresql-client | the shell of PostgreSQL, which a script opens
 test  | /usr/sbin/sshd       | openssh-server    | the other side of the SSH tests; Debian also starts it as a service (systemctl disable --now ssh ends it)
 bench | python3              | python3           | runs the benchmarks
 bench | python3:ensurepip    | python3-venv      | gives the peers of the benchmarks a place of their own
