@@ -56,7 +56,7 @@ impl Lab {
                 "--clients",
                 "0",
             ])
-            .args(["--no-database", "--no-docker"])
+            .args(["--no-database", "--no-docker", "--no-agents"])
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
