@@ -53,17 +53,22 @@ pub fn wait(lab: &Lab, cluster: &Cluster) -> Result<()> {
         leader.is_some_and(|leader| leader.as_str().is_some_and(|text| !text.is_empty()))
     })?;
     bootstrap(lab, cluster)?;
-    until(lab, "have all of Nomad's clients ready", || {
-        let nodes = get(cluster, (server, NOMAD), "/v1/nodes");
-        let ready = nodes.as_ref().and_then(Value::as_array).map(|nodes| {
-            let ready = nodes.iter().filter(|node| {
-                node.get("Status").and_then(Value::as_str) == Some("ready")
-                    && node.pointer("/Drivers/raw_exec/Healthy") == Some(&Value::Bool(true))
+    until(
+        lab,
+        "have all of Nomad's clients ready, with Consul",
+        || {
+            let nodes = get(cluster, (server, NOMAD), "/v1/nodes");
+            let ready = nodes.as_ref().and_then(Value::as_array).map(|nodes| {
+                let ready = nodes.iter().filter(|node| {
+                    node.get("Status").and_then(Value::as_str) == Some("ready")
+                        && node.pointer("/Drivers/raw_exec/Healthy") == Some(&Value::Bool(true))
+                        && knows_consul(cluster, server, node)
+                });
+                ready.count()
             });
-            ready.count()
-        });
-        ready == Some(clients)
-    })
+            ready == Some(clients)
+        },
+    )
 }
 
 /// The node of Nomad's leader, while there is one.
@@ -88,6 +93,13 @@ pub fn leader(lab: &Lab, state: &State) -> Option<String> {
     let address = said.trim().trim_matches('"').split(':').next()?.to_owned();
     let mut leading = servers.filter(|machine| machine.node.address.to_string() == address);
     leading.next().map(|machine| machine.node.name.clone())
+}
+
+/// Whether a client has found the Consul beside it; jobs with services go nowhere else.
+fn knows_consul(cluster: &Cluster, server: Ipv4Addr, node: &Value) -> bool {
+    let id = node.get("ID").and_then(Value::as_str).unwrap_or_default();
+    let whole = get(cluster, (server, NOMAD), &format!("/v1/node/{id}"));
+    whole.is_some_and(|node| node.pointer("/Attributes/consul.version").is_some())
 }
 
 fn first_server(cluster: &Cluster) -> Option<Ipv4Addr> {
