@@ -14,6 +14,8 @@ mod connection;
 mod jobs;
 #[path = "hashi/lab.rs"]
 mod lab;
+#[path = "hashi/services.rs"]
+mod services;
 #[path = "hashi/store.rs"]
 mod store;
 #[path = "hashi/verdicts.rs"]

@@ -13,6 +13,9 @@ use crate::lab::{Lab, write_file};
 use crate::release;
 use crate::topology::{Role, Subnets};
 
+/// What a stand-in may use, in MiB.
+const MEMORY: &str = "64";
+
 /// Secrets of one lab.
 #[derive(Debug)]
 pub struct Secrets {
@@ -113,6 +116,11 @@ fn text(lab: &Lab, subnets: Subnets, cluster: &Cluster, sums: &Checksums) -> Str
         ("POSTGRES_DB", "postgres".to_owned()),
         ("ARTIFACTS_DIR", path("artifacts/bin")),
         ("NOMAD_REGION", agents::REGION.to_owned()),
+        // the stand-ins need little, and a small machine has little
+        ("API_MEMORY_MB", MEMORY.to_owned()),
+        ("CLIENT_PROXY_MEMORY_MB", MEMORY.to_owned()),
+        ("ORCHESTRATOR_MEMORY_MB", MEMORY.to_owned()),
+        ("TEMPLATE_MANAGER_MEMORY_MB", MEMORY.to_owned()),
         ("CONSUL_SERVERS", servers),
         ("CONSUL_GOSSIP_KEY", secrets.gossip.clone()),
         ("EDGE_SERVICE_SECRET", secrets.edge.clone()),
@@ -236,6 +244,10 @@ POSTGRES_PASSWORD=pg
 POSTGRES_DB=postgres
 ARTIFACTS_DIR=/var/lib/e2blab/sample/artifacts/bin
 NOMAD_REGION=lab
+API_MEMORY_MB=64
+CLIENT_PROXY_MEMORY_MB=64
+ORCHESTRATOR_MEMORY_MB=64
+TEMPLATE_MANAGER_MEMORY_MB=64
 CONSUL_SERVERS=10.77.9.11,10.77.9.12
 CONSUL_GOSSIP_KEY=gossip=
 EDGE_SERVICE_SECRET=edge

@@ -21,11 +21,11 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] =
-    embed!("stdlib": "artifacts", "check", "cluster", "config", "env_files", "network", "stage");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "artifacts", "check", "cluster", "config", "env_files", "network", "services", "stage");
 
 /// What operators run, found by name when there is no such file on disk.
-pub static SCRIPTS: &[Embedded] = embed!("scripts": "check-cluster", "deploy", "stage");
+pub static SCRIPTS: &[Embedded] =
+    embed!("scripts": "check-cluster", "deploy", "deploy-services", "stage");
 
 /// Where `std/…` and scripts are looked for, first hit first.
 #[derive(Clone, Debug, Default)]

@@ -65,6 +65,13 @@ fn placements<'de, D: serde::Deserializer<'de>>(
 }
 
 impl Placement {
+    /// Whether nothing but a port stands in the way.
+    pub fn is_collision(&self) -> bool {
+        let mut dimensions = self.dimension_exhausted.keys();
+        !self.dimension_exhausted.is_empty()
+            && dimensions.all(|what| what.contains("port collision"))
+    }
+
     /// Why no node would do, one reason a line, the telling ones first.
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
@@ -73,7 +80,10 @@ impl Placement {
             count => format!("{count} nodes"),
         };
         for (what, count) in &self.dimension_exhausted {
-            reasons.push(format!("not enough {what} on {}", nodes(*count)));
+            reasons.push(match what.strip_prefix("network: ") {
+                Some(what) => format!("{what} on {}", nodes(*count)),
+                None => format!("not enough {what} on {}", nodes(*count)),
+            });
         }
         for (constraint, count) in &self.constraint_filtered {
             reasons.push(format!("{} ruled out by `{constraint}`", nodes(*count)));

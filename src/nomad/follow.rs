@@ -53,7 +53,7 @@ pub enum Progress {
 }
 
 /// How long a deployment that cannot succeed is given to say so itself, and what comes instead.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_millis(1500);
 /// How long a look at nothing is given before it is believed.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 

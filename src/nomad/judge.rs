@@ -2,7 +2,7 @@
 
 use super::allocation::Allocation;
 use super::deployment::Deployment;
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, Placement};
 use super::verdict::Reason;
 
 /// How often a task may start anew before it is called unable to run.
@@ -84,9 +84,6 @@ impl View {
         };
         match evaluation.status.as_str() {
             "failed" | "canceled" | "cancelled" => return Judgement::Failed(Reason::Evaluation),
-            "complete" if !evaluation.unplaced.is_empty() => {
-                return Judgement::Failed(Reason::Placement);
-            }
             "complete" => {}
             _ => return Judgement::Wait,
         }
@@ -104,15 +101,18 @@ impl View {
         let lost = self
             .own(subject)
             .any(|allocation| allocation.status == "lost");
-        let stuck = self
-            .newest()
-            .is_some_and(|evaluation| !evaluation.unplaced.is_empty());
-        if stuck {
-            return Judgement::Failed(if lost {
-                Reason::Lost
-            } else {
-                Reason::Placement
-            });
+        match self.newest().map(|evaluation| &evaluation.unplaced) {
+            Some(unplaced) if !unplaced.is_empty() => {
+                return match lost {
+                    true => Judgement::Failed(Reason::Lost),
+                    // a port that an ending allocation still holds is free in a moment
+                    false if unplaced.values().all(Placement::is_collision) => {
+                        Judgement::Failing(Reason::Placement)
+                    }
+                    false => Judgement::Failed(Reason::Placement),
+                };
+            }
+            _ => {}
         }
         if self.deployment(subject).is_some() {
             let broken = self.own(subject).any(|allocation| {
@@ -185,7 +185,6 @@ fn all_tasks_run(allocation: &Allocation) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nomad::evaluation::Placement;
     use crate::nomad::{TaskState, allocation::AllocationHealth};
     use std::collections::BTreeMap;
 
@@ -262,6 +261,14 @@ mod tests {
         view.evaluations[0].unplaced = BTreeMap::from([("api".to_owned(), none)]);
         let failed = Judgement::Failed(Reason::Placement);
         assert_eq!(view.judge(&subject("service")), failed);
+
+        let collision = Placement {
+            dimension_exhausted: BTreeMap::from([("network: port collision".to_owned(), 1)]),
+            ..Placement::default()
+        };
+        view.evaluations[0].unplaced = BTreeMap::from([("api".to_owned(), collision)]);
+        let failing = Judgement::Failing(Reason::Placement);
+        assert_eq!(view.judge(&subject("service")), failing);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn the_leader_may_die_while_a_deployment_is_followed() {
         std::thread::sleep(std::time::Duration::from_millis(1500));
         crate::lab::lab().e2blab(&["fault", "kill-leader"]);
     });
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)), #{ timeout: \"60s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ timeout: \"60s\" })";
     let verdict = lab.value(script, &[("TEXT", text)]);
     killer.join().unwrap();
     assert_eq!(verdict["healthy"], true, "{verdict}");

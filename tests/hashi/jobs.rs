@@ -2,7 +2,8 @@
 
 use crate::lab::{Job, lab};
 
-const UP: &str = "let r = n.run(n.parse(TEXT)); n.try_wait_until_healthy(r, #{ settle: \"1s\" })";
+const UP: &str =
+    "let r = n.register(n.parse(TEXT)); n.try_wait_until_healthy(r, #{ settle: \"1s\" })";
 
 #[test]
 fn a_job_comes_up_and_a_second_plan_finds_nothing_to_do() {
@@ -57,7 +58,7 @@ fn under_plan_nothing_is_registered() {
     let lab = lab();
     let _whole = lab.gently();
     let job = Job::new("planned", 9003, "exec sleep 600");
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)))";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)))";
     let ran = lab.run_planned(script, &job.given());
     assert!(ran.lines.contains("job planned"), "{}", ran.lines);
     assert!(ran.lines.contains("MemoryMB: 32"), "{}", ran.lines);
@@ -70,8 +71,7 @@ fn a_job_that_somebody_changed_after_the_plan_is_refused() {
     let lab = lab();
     let _whole = lab.gently();
     let job = Job::new("contested", 9004, "exec sleep 600");
-    let script =
-        "let j = n.parse(TEXT); let p = n.plan(j); n.run(j); n.run(j, #{ check_index: p.index })";
+    let script = "let j = n.parse(TEXT); let p = n.plan(j); n.register(j); n.register(j, #{ check_index: p.index })";
     let failure = lab.run(script, &job.given()).failure();
     assert_eq!(failure.kind, "nomad.conflict");
     assert!(
@@ -143,7 +143,7 @@ fn a_deployment_is_followed_with_few_requests() {
     let lab = lab();
     let _whole = lab.gently();
     let job = Job::new("prompt", 9006, "exec sleep 600");
-    let script = "let before = n.requests; let r = n.run(n.parse(TEXT)); n.wait_until_healthy(r); \
+    let script = "let before = n.requests; let r = n.register(n.parse(TEXT)); n.wait_until_healthy(r); \
                   let d = n.list_deployments(\"prompt\")[0]; \
                   #{ status: d.status, requests: n.requests - before }";
     let found = lab.value(script, &job.given());

@@ -6,7 +6,7 @@ use crate::lab::{Job, lab};
 
 /// Runs a job and hands out the verdict, without waiting for other tests.
 fn verdict(job: &Job) -> Value {
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)), #{ consul: k, settle: \"2s\", timeout: \"45s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ consul: k, settle: \"5s\", timeout: \"45s\" })";
     let verdict = lab().value(script, &job.given());
     lab().value("n.stop(NAME)", &[("NAME", job.name.to_owned())]);
     verdict
@@ -88,7 +88,7 @@ fn a_driver_that_cannot_start() {
     let job = Job::new("nodriver", 9106, "true");
     let text = job.hcl().replace("/bin/bash", "/opt/no-shell");
     let _whole = lab().gently();
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)), #{ timeout: \"45s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ timeout: \"45s\" })";
     let verdict = lab().value(script, &[("TEXT", text)]);
     assert_eq!(verdict["healthy"], false);
     let cause = verdict["cause"].as_str().unwrap();
@@ -185,7 +185,7 @@ fn a_new_version_that_fails_is_reverted_and_the_old_one_named() {
         ..Job::new("reverted", 9114, "exec sleep 600")
     };
     let _whole = lab().gently();
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)), #{ timeout: \"45s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ timeout: \"45s\" })";
     assert_eq!(lab().value(script, &good.given())["healthy"], true);
     let bad = Job {
         command: "echo new and broken >&2; exit 5".into(),
@@ -196,7 +196,10 @@ fn a_new_version_that_fails_is_reverted_and_the_old_one_named() {
     assert_eq!(verdict["reverted_to"], 0, "{verdict:#}");
     assert_eq!(verdict["log"], serde_json::json!(["new and broken"]));
     let failure = lab()
-        .run("n.wait_until_healthy(n.run(n.parse(TEXT)))", &bad.given())
+        .run(
+            "n.wait_until_healthy(n.register(n.parse(TEXT)))",
+            &bad.given(),
+        )
         .failure();
     assert_eq!(failure.kind, "nomad.unhealthy");
     assert!(
@@ -228,7 +231,7 @@ fn a_node_that_goes_away_loses_its_allocation() {
         std::thread::sleep(std::time::Duration::from_secs(2));
         crate::lab::lab().e2blab(&["fault", "stop-agent", "nomad", "client-1"]);
     });
-    let script = "n.try_wait_until_healthy(n.run(n.parse(TEXT)), #{ timeout: \"90s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ timeout: \"90s\" })";
     let verdict = lab.value(script, &[("TEXT", text)]);
     killer.join().unwrap();
     assert_eq!(verdict["reason"], "lost", "{verdict:#}");

@@ -19,7 +19,7 @@ use crate::bindings::cluster_api;
 const RUN: Param = Param::new(
     "registered",
     Ty::Map,
-    "what `run`, `revert` or `stop` returned",
+    "what `register` or `revert` returned",
 );
 const OPTIONS: &[Opt] = &[
     Opt::new("timeout", Ty::Duration, "\"10m\"", "the end of patience"),
@@ -53,7 +53,7 @@ pub const WAIT_UNTIL_HEALTHY: Function = Function {
         "nomad.not_found",
         "nomad.no_leader",
     ],
-    example: "nomad.wait_until_healthy(nomad.run(job), #{ timeout: \"5m\" })",
+    example: "nomad.wait_until_healthy(nomad.register(nomad.get_job(\"api\")), #{ timeout: \"5m\" })",
     body: |call| {
         let verdict = follow(call)?;
         if verdict.healthy {
@@ -71,7 +71,7 @@ pub const TRY_WAIT_UNTIL_HEALTHY: Function = Function {
     options: OPTIONS,
     returns: MAP,
     errors: ERRORS,
-    example: "nomad.try_wait_until_healthy(nomad.run(job)).healthy",
+    example: "nomad.try_wait_until_healthy(nomad.revert(\"api\", 3)).healthy",
     body: |call| shown(&follow(call)?),
     ..Function::BASE
 };
@@ -138,7 +138,7 @@ fn registered(call: &Call) -> Result<Registered, Raise> {
             "script.argument",
             format!("`registered` of `{}` names no job", call.name()),
         );
-        return Err(failure.help("hand over what `run` returned").into());
+        return Err(failure.help("hand over what `register` returned").into());
     }
     Ok(Registered {
         job: text("job"),

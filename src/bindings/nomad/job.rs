@@ -70,7 +70,7 @@ pub const VALIDATE: Function = Function {
         "nomad.denied",
         "nomad.no_leader",
     ],
-    example: "nomad.validate(job)",
+    example: "nomad.validate(nomad.get_job(\"api\"))",
     body: |call| {
         let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
         Ok(call.wait_ok(nomad.validate(&job))?.into())
@@ -80,12 +80,12 @@ pub const VALIDATE: Function = Function {
 
 pub const PLAN: Function = Function {
     name: "plan",
-    doc: "What running a job would do. Changes nothing.",
+    doc: "What registering a job would do. Changes nothing.",
     params: &[MAP],
-    returns: "a map with `changed`, `index` (for `run`), `diff` (an array of maps with `path`, `old`, `new`), `lines` (the same as text), \
+    returns: "a map with `changed`, `index` (for `register`), `diff` (an array of maps with `path`, `old`, `new`), `lines` (the same as text), \
               `updates` and `unplaced` (by group), `warnings`",
     errors: ERRORS,
-    example: "nomad.plan(job).changed",
+    example: "nomad.plan(nomad.get_job(\"api\")).changed",
     body: |call| {
         let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
         let plan = call.wait_ok(nomad.plan(&job))?;
@@ -98,8 +98,8 @@ pub const PLAN: Function = Function {
     ..Function::BASE
 };
 
-pub const RUN: Function = Function {
-    name: "run",
+pub const REGISTER: Function = Function {
+    name: "register",
     doc: "Registers a job and returns at once; `wait_until_healthy` follows it. Under `--plan` the difference is shown and nothing is registered.",
     params: &[MAP],
     options: &[Opt::new(
@@ -116,8 +116,8 @@ pub const RUN: Function = Function {
         "nomad.no_leader",
         "nomad.refused",
     ],
-    example: "nomad.run(job, #{ check_index: plan.index })",
-    body: run,
+    example: "nomad.leader(); let job = nomad.get_job(\"api\"); nomad.register(job, #{ check_index: nomad.plan(job).index })",
+    body: register,
     ..Function::BASE
 };
 
@@ -159,7 +159,7 @@ pub const REVERT: Function = Function {
     ..Function::BASE
 };
 
-fn run(call: &mut Call) -> Result<Dynamic, Raise> {
+fn register(call: &mut Call) -> Result<Dynamic, Raise> {
     let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
     let index = call.opt_int("check_index").map(|index| number(call, index));
     let index = index.transpose()?;

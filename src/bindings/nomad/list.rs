@@ -156,7 +156,7 @@ pub const LOGS: Function = Function {
     ],
     returns: "a string; empty when nothing was printed, or nothing is kept",
     errors: ERRORS,
-    example: "nomad.logs(allocation.id, #{ stream: \"stdout\" })",
+    example: "nomad.logs(nomad.list_allocations(\"api\")[0].id, #{ stream: \"stdout\" })",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
         let stream = match call.opt_string("stream").as_deref() {

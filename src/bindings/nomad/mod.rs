@@ -85,7 +85,7 @@ static TYPE: Type = Type {
         job::PARSE,
         job::VALIDATE,
         job::PLAN,
-        job::RUN,
+        job::REGISTER,
         job::STOP,
         job::REVERT,
         follow::WAIT_UNTIL_HEALTHY,
