@@ -69,6 +69,6 @@ shellcheck: ## Lints of the shell scripts
 	@tools/packages.sh check
 	shellcheck .ci/run $$(find . -name '*.sh' -not -path './target/*')
 
-lab-image: ## Build the image of the rehearsal cluster's nodes, kept outside the tree
+lab-image: ## Build the rehearsal cluster's image and agents, kept outside the tree
 	cargo build --locked
 	$(SUDO)$(CARGO_TARGET_DIR)/debug/e2blab image

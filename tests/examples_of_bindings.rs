@@ -13,7 +13,7 @@ use e2bscript::engine::registry::Function;
 
 /// Handles that no example can make without a machine or a server: of an example that begins with
 /// one, only the syntax is looked at here. The tests on real machines run those.
-const HANDLES: &[&str] = &["host", "response", "db", "tx"];
+const HANDLES: &[&str] = &["consul", "db", "host", "nomad", "response", "tx"];
 
 fn functions() -> Vec<(String, &'static Function)> {
     let registry = registry();

@@ -39,6 +39,7 @@ impl Lab {
             "0",
             "--no-database",
             "--no-docker",
+            "--no-agents",
         ]);
         let options = ssh::Options {
             config_file: Some(lab.file("ssh_config")),

@@ -51,7 +51,7 @@ pub enum Command {
     },
     /// Print the path of the lab's deploy.env
     Env,
-    /// Build the image of the nodes, and nothing else
+    /// Build the image of the nodes and their agents, and nothing else
     Image,
     /// Break something on purpose, or mend it
     #[command(subcommand)]
@@ -79,6 +79,12 @@ pub struct Shape {
     /// Do not start Docker on the client nodes
     #[arg(long)]
     pub no_docker: bool,
+    /// Leave Nomad and Consul out
+    #[arg(long)]
+    pub no_agents: bool,
+    /// Have Nomad and Consul refuse who shows no token; `deploy.env` has the tokens
+    #[arg(long, conflicts_with = "no_agents")]
+    pub acl: bool,
 }
 
 impl From<Shape> for Topology {
@@ -89,6 +95,8 @@ impl From<Shape> for Topology {
             clients: shape.clients,
             database: !shape.no_database,
             docker: !shape.no_docker,
+            agents: !shape.no_agents,
+            acl: shape.acl,
         }
     }
 }
@@ -108,6 +116,14 @@ pub enum FaultCommand {
     },
     /// Give a node new host keys
     NewHostKey { node: String },
+    /// Stop Nomad or Consul on a node; what it runs goes on
+    StopAgent {
+        #[arg(value_parser = ["nomad", "consul"])]
+        agent: String,
+        node: String,
+    },
+    /// Kill the Nomad server that leads, for good
+    KillLeader,
     /// Delay new connections to the bastion by so many milliseconds each way; 0 ends it
     Delay { ms: u64 },
     /// Cap new connections to the bastion at so many Mbit/s each way; 0 ends it
@@ -130,13 +146,18 @@ pub enum FaultCommand {
 }
 
 impl FaultCommand {
-    /// The fault to make; `None` for `heal`.
-    pub fn fault(self) -> Result<Fault, Option<String>> {
+    /// The fault to make; an error with the node for `heal`. `leader` is the node of Nomad's leader.
+    pub fn fault(self, leader: impl FnOnce() -> Option<String>) -> Result<Fault, Option<String>> {
         Ok(match self {
             FaultCommand::Cut { node } => Fault::Cut { node },
             FaultCommand::KillSshd { node } => Fault::KillSshd { node },
             FaultCommand::FillDisk { node, path } => Fault::FillDisk { node, path },
             FaultCommand::NewHostKey { node } => Fault::NewHostKey { node },
+            FaultCommand::StopAgent { agent, node } => Fault::StopAgent { agent, node },
+            FaultCommand::KillLeader => Fault::KillLeader {
+                // no node has this name, and the error says which there are
+                node: leader().unwrap_or_else(|| "(no leader)".to_owned()),
+            },
             FaultCommand::Delay { ms } => Fault::Delay { ms },
             FaultCommand::Rate { mbit } => Fault::Rate { mbit },
             FaultCommand::Mirror404 => Fault::Mirror404,

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};
 
+use crate::agents;
 use crate::artifacts;
 use crate::cgroup::Groups;
 use crate::cli::{Cli, Command, FaultCommand, Helper};
@@ -45,7 +46,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             State::require(&lab)?;
             report::result(lab.file("deploy.env").display());
         }
-        Command::Image => report::result(image::ensure()?.display()),
+        Command::Image => {
+            for layer in agents::ensure()?.iter().chain([&image::ensure()?]) {
+                report::result(layer.display());
+            }
+        }
         Command::Fault(command) => fault(&lab, command)?,
         Command::Helper(helper) => help(helper)?,
     }
@@ -102,7 +107,7 @@ fn fault(lab: &Lab, command: FaultCommand) -> Result<()> {
     let _lock = Lock::machine(lab.name())?;
     let state = State::require(lab)?;
     let groups = Groups::of(lab)?;
-    match command.fault() {
+    match command.fault(|| agents::leader(lab, &state)) {
         Ok(fault) => {
             faults::inject(lab, &groups, &state, &fault)?;
             report::talk(match fault.node() {

@@ -80,13 +80,16 @@ pub fn prepare(lab: &Lab, node: &Node, nodes: &[Node], password: &str) -> Result
         include_str!("database/e2blab-database.service"),
         0o644,
     )?;
-    node::enable_file(
+    node::enable(
         &root,
         "multi-user.target.wants",
-        &units,
-        "e2blab-database.service",
+        "/etc/systemd/system/e2blab-database.service",
     )?;
-    node::enable(&root, "sysinit.target.wants", "nftables.service")
+    node::enable(
+        &root,
+        "sysinit.target.wants",
+        node::library("nftables.service"),
+    )
 }
 
 fn owned(path: &Path, content: &str, mode: u32) -> Result<()> {

@@ -7,11 +7,15 @@ use std::net::Ipv4Addr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::agents::{self, Cluster};
 use crate::database;
 use crate::error::{At, Result};
 use crate::lab::{Lab, write_file};
 use crate::release;
-use crate::topology::{Node, Role, Subnets};
+use crate::topology::{Role, Subnets};
+
+/// What a stand-in may use, in MiB.
+const MEMORY: &str = "64";
 
 /// Secrets of one lab.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Secrets {
     gossip: String,
     edge: String,
     seed: String,
+    nomad: String,
+    consul: String,
 }
 
 impl Secrets {
@@ -35,7 +41,26 @@ impl Secrets {
             gossip: STANDARD.encode(random::<32>()?),
             edge: hex(&random::<32>()?),
             seed: hex(&random::<32>()?),
+            nomad: uuid(&random::<16>()?),
+            consul: uuid(&random::<16>()?),
         })
+    }
+}
+
+impl Secrets {
+    /// Consul's gossip key: 32 bytes in base64.
+    pub fn gossip(&self) -> &str {
+        &self.gossip
+    }
+
+    /// Nomad's management token, where ACLs are on.
+    pub fn nomad_token(&self) -> &str {
+        &self.nomad
+    }
+
+    /// Consul's management token, where ACLs are on.
+    pub fn consul_token(&self) -> &str {
+        &self.consul
     }
 }
 
@@ -47,27 +72,16 @@ pub struct Checksums {
 }
 
 /// Writes `deploy.env`, which only root may read.
-pub fn write(
-    lab: &Lab,
-    subnets: Subnets,
-    nodes: &[Node],
-    secrets: &Secrets,
-    sums: &Checksums,
-) -> Result<()> {
+pub fn write(lab: &Lab, subnets: Subnets, cluster: &Cluster, sums: &Checksums) -> Result<()> {
     write_file(
         &lab.file("deploy.env"),
-        text(lab, subnets, nodes, secrets, sums),
+        text(lab, subnets, cluster, sums),
         0o600,
     )
 }
 
-fn text(
-    lab: &Lab,
-    subnets: Subnets,
-    nodes: &[Node],
-    secrets: &Secrets,
-    sums: &Checksums,
-) -> String {
+fn text(lab: &Lab, subnets: Subnets, cluster: &Cluster, sums: &Checksums) -> String {
+    let Cluster { nodes, secrets, .. } = cluster;
     let pool = |role: Role| {
         let addresses: Vec<String> = nodes
             .iter()
@@ -110,7 +124,12 @@ fn text(
         ("POSTGRES_SSLMODE", "verify-full".to_owned()),
         ("POSTGRES_SSLROOTCERT", path(database::CA)),
         ("ARTIFACTS_DIR", path("artifacts/bin")),
-        ("NOMAD_REGION", "lab".to_owned()),
+        ("NOMAD_REGION", agents::REGION.to_owned()),
+        // the stand-ins need little, and a small machine has little
+        ("API_MEMORY_MB", MEMORY.to_owned()),
+        ("CLIENT_PROXY_MEMORY_MB", MEMORY.to_owned()),
+        ("ORCHESTRATOR_MEMORY_MB", MEMORY.to_owned()),
+        ("TEMPLATE_MANAGER_MEMORY_MB", MEMORY.to_owned()),
         ("CONSUL_SERVERS", servers),
         ("CONSUL_GOSSIP_KEY", secrets.gossip.clone()),
         ("EDGE_SERVICE_SECRET", secrets.edge.clone()),
@@ -128,6 +147,10 @@ fn text(
     ];
     if !nodes.iter().any(|node| node.role == Role::Database) {
         lines.retain(|(name, _)| !name.starts_with("POSTGRES_"));
+    }
+    if cluster.acl {
+        lines.push(("NOMAD_TOKEN", secrets.nomad.clone()));
+        lines.push(("CONSUL_TOKEN", secrets.consul.clone()));
     }
     lines
         .iter()
@@ -151,6 +174,20 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// Random bytes in the form of tokens.
+fn uuid(bytes: &[u8; 16]) -> String {
+    let digits = hex(bytes);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    [
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32),
+    ]
+    .join("-")
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -160,13 +197,15 @@ mod tests {
     use super::*;
     use crate::topology::Topology;
 
-    fn sample(database: bool) -> String {
+    fn sample(database: bool, acl: bool) -> String {
         let topology = Topology {
             servers: 2,
             api: 1,
             clients: 1,
             database,
             docker: true,
+            agents: false,
+            acl: false,
         };
         let subnets = Subnets { slot: 9 };
         let secrets = Secrets {
@@ -174,25 +213,26 @@ mod tests {
             gossip: "gossip=".into(),
             edge: "edge".into(),
             seed: "seed".into(),
+            nomad: "n".into(),
+            consul: "c".into(),
         };
         let sums = Checksums {
             firecracker: "f0".into(),
             kernel: "c0".into(),
         };
         let lab = Lab::within("/var/lib/e2blab".as_ref(), "sample").unwrap();
-        text(
-            &lab,
-            subnets,
-            &topology.nodes(subnets).unwrap(),
-            &secrets,
-            &sums,
-        )
+        let cluster = Cluster {
+            nodes: &topology.nodes(subnets).unwrap(),
+            secrets: &secrets,
+            acl,
+        };
+        text(&lab, subnets, &cluster, &sums)
     }
 
     #[test]
     fn the_whole_file() {
         assert_eq!(
-            sample(true),
+            sample(true, false),
             "\
 # the rehearsal cluster `sample`, written by e2blab
 SSH_USER=ubuntu
@@ -216,6 +256,10 @@ POSTGRES_SSLMODE=verify-full
 POSTGRES_SSLROOTCERT=/var/lib/e2blab/sample/postgres-ca.pem
 ARTIFACTS_DIR=/var/lib/e2blab/sample/artifacts/bin
 NOMAD_REGION=lab
+API_MEMORY_MB=64
+CLIENT_PROXY_MEMORY_MB=64
+ORCHESTRATOR_MEMORY_MB=64
+TEMPLATE_MANAGER_MEMORY_MB=64
 CONSUL_SERVERS=10.77.9.11,10.77.9.12
 CONSUL_GOSSIP_KEY=gossip=
 EDGE_SERVICE_SECRET=edge
@@ -233,7 +277,15 @@ KERNEL_SHA256=c0
 
     #[test]
     fn without_a_database_node_nothing_is_said_of_one() {
-        assert!(!sample(false).contains("POSTGRES_"));
+        assert!(!sample(false, false).contains("POSTGRES_"));
+    }
+
+    #[test]
+    fn tokens_are_there_only_where_they_are_asked_for() {
+        assert!(!sample(true, false).contains("_TOKEN="));
+        assert!(sample(true, true).ends_with("NOMAD_TOKEN=n\nCONSUL_TOKEN=c\n"));
+        let token = uuid(&[0xab; 16]);
+        assert_eq!(token, "abababab-abab-abab-abab-abababababab");
     }
 
     #[test]

@@ -92,6 +92,29 @@ pub enum Error {
     },
     #[error("the image could not be built; the end of `{log}`:\n{tail}")]
     Image { log: PathBuf, tail: String },
+    #[error(
+        "no {title} {version} on PATH, and {what} to build it is missing: install either, or leave the agents out with `e2blab up --no-agents`"
+    )]
+    NoAgent {
+        title: &'static str,
+        version: &'static str,
+        what: &'static str,
+    },
+    #[error("{title} {version} could not be built; the end of `{log}`:\n{tail}")]
+    AgentBuild {
+        title: &'static str,
+        version: &'static str,
+        log: PathBuf,
+        tail: String,
+    },
+    #[error(
+        "the agents did not {what} within {seconds} s: see `e2blab exec --name {lab} server-1 -- journalctl -u consul -u nomad`"
+    )]
+    AgentsNotReady {
+        what: &'static str,
+        seconds: u64,
+        lab: String,
+    },
     #[error("`{path}` cannot be part of an overlay mount: it has a `:`, a `,` or a `\\` in it")]
     BadPath { path: PathBuf },
     #[error("`{command}` failed with {status}{}", said(.stderr))]

@@ -32,6 +32,10 @@ pub enum Fault {
     FillDisk { node: String, path: String },
     /// The node shows host keys that nobody knows.
     NewHostKey { node: String },
+    /// Nomad or Consul of the node is stopped; what it runs goes on.
+    StopAgent { agent: String, node: String },
+    /// Nomad's leader is killed, and stays down.
+    KillLeader { node: String },
     /// Each byte between this machine and the bastion takes longer, each way.
     Delay { ms: u64 },
     /// The wire to the bastion is narrow, each way.
@@ -58,7 +62,9 @@ impl Fault {
             Fault::Cut { node }
             | Fault::KillSshd { node }
             | Fault::FillDisk { node, .. }
-            | Fault::NewHostKey { node } => Some(node),
+            | Fault::NewHostKey { node }
+            | Fault::StopAgent { node, .. }
+            | Fault::KillLeader { node } => Some(node),
             Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
                 Some(database::NODE)
             }
@@ -95,6 +101,8 @@ impl Fault {
             Fault::KillSshd { .. } => "sshd killed".to_owned(),
             Fault::FillDisk { path, .. } => format!("disk of {path} full"),
             Fault::NewHostKey { .. } => "new host keys".to_owned(),
+            Fault::StopAgent { agent, .. } => format!("{agent} stopped"),
+            Fault::KillLeader { .. } => "Nomad's leader killed".to_owned(),
             Fault::Delay { ms } => format!("delay of {ms} ms each way"),
             Fault::Rate { mbit } => format!("rate of {mbit} Mbit/s each way"),
             Fault::Mirror404 => "mirror answers 404".to_owned(),
@@ -149,6 +157,10 @@ pub fn inject(lab: &Lab, groups: &Groups, state: &State, fault: &Fault) -> Resul
             keys::create_host_keys(&directory, node)?;
             give_host_keys(lab, groups, node, &directory)
         }
+        Fault::StopAgent { agent, node } => {
+            node::script(lab, groups, node, "systemctl stop \"$1\"", &[agent])
+        }
+        Fault::KillLeader { node } => node::script(lab, groups, node, KILL_NOMAD, &[]),
         Fault::Delay { .. } | Fault::Rate { .. } => set_wire(lab, groups, state, &faults),
         // the mirror reads the file for each request
         Fault::Mirror404 | Fault::MirrorWrongBytes => Ok(()),
@@ -179,6 +191,12 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
                 node::script(lab, groups, node, "rm -f -- \"$1/.e2blab-fill\"", &[path])?;
             }
             Fault::NewHostKey { node } => give_host_keys(lab, groups, node, &lab.host_keys(node))?,
+            Fault::StopAgent { agent, node } => {
+                node::script(lab, groups, node, "systemctl start \"$1\"", &[agent])?;
+            }
+            Fault::KillLeader { node } => {
+                node::script(lab, groups, node, "systemctl start nomad", &[])?;
+            }
             Fault::Delay { .. } | Fault::Rate { .. } => {
                 // these read the file
                 save(lab, &left)?;
@@ -196,6 +214,9 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
 
 /// The service first, or systemd would start it again; then the sessions, which it leaves alone.
 const KILL_SSHD: &str = "systemctl stop ssh; pkill -KILL -x sshd || [ $? = 1 ]";
+
+/// As a crash does it, but for good: systemd would start it again after two seconds.
+const KILL_NOMAD: &str = "systemctl kill --signal=KILL nomad; systemctl stop nomad";
 
 /// Takes what `df` calls free in one piece, then whatever is left to the last byte.
 pub const FILL_DISK: &str = r#"

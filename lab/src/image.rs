@@ -74,8 +74,8 @@ pub fn ensure() -> Result<PathBuf> {
     Ok(image)
 }
 
-/// `$E2BLAB_CACHE/lab`, else the user's cache directory.
-fn cache_directory() -> PathBuf {
+/// Where what is built once is kept: `$E2BLAB_CACHE/lab`, else the user's cache directory.
+pub fn cache_directory() -> PathBuf {
     let variable = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -147,7 +147,8 @@ fn contained(words: &[&str], log: &Path) -> Result<()> {
     })
 }
 
-fn remove_tree(directory: &Path) -> Result<()> {
+/// Removes a directory and all below it, if it is there.
+pub fn remove_tree(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).at("remove", directory)

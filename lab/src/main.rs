@@ -1,5 +1,6 @@
 //! `e2blab`: a whole cluster of real machines on one Linux machine, to rehearse deployments on.
 
+mod agents;
 mod artifacts;
 mod cgroup;
 mod cli;

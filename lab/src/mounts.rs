@@ -9,9 +9,9 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::error::{At, Error, Result};
 
-/// Mounts a node's root: `<directory>/root` shows the image, and what the node writes goes to a
-/// tmpfs of `size` bytes at `<directory>/disk`. Memory is used only for what is written.
-pub fn create(directory: &Path, image: &Path, size: u64) -> Result<()> {
+/// Mounts a node's root: `<directory>/root` shows the layers, the first on top, and what the node
+/// writes goes to a tmpfs of `size` bytes at `<directory>/disk`. Memory is used only for what is written.
+pub fn create(directory: &Path, layers: &[&Path], size: u64) -> Result<()> {
     let (disk, root) = (directory.join("disk"), directory.join("root"));
     for mountpoint in [&disk, &root] {
         fs::create_dir_all(mountpoint).at("create", mountpoint)?;
@@ -32,7 +32,7 @@ pub fn create(directory: &Path, image: &Path, size: u64) -> Result<()> {
         fs::set_permissions(part, fs::Permissions::from_mode(0o755))
             .at("change the mode of", part)?;
     }
-    for part in [image, &upper] {
+    for part in layers.iter().copied().chain([upper.as_path()]) {
         let text = part.to_string_lossy();
         if text.contains([':', ',', '\\']) {
             return Err(Error::BadPath {
@@ -40,9 +40,13 @@ pub fn create(directory: &Path, image: &Path, size: u64) -> Result<()> {
             });
         }
     }
+    let lower: Vec<String> = layers
+        .iter()
+        .map(|layer| layer.display().to_string())
+        .collect();
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
-        image.display(),
+        lower.join(":"),
         upper.display(),
         work.display()
     );

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, chown, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,14 +25,14 @@ const OPERATOR: u32 = 1000;
 const GIB: u64 = 1 << 30;
 
 /// Mounts the node's root and writes what makes it this node and no other.
-pub fn prepare(lab: &Lab, node: &Node, image: &Path, hosts: &str, docker: bool) -> Result<()> {
+pub fn prepare(lab: &Lab, node: &Node, layers: &[&Path], hosts: &str, docker: bool) -> Result<()> {
     // Docker keeps a copy of every layer: an overlay cannot stand on an overlay
     let size = if node.role == Role::Client {
         3 * GIB
     } else {
         2 * GIB
     };
-    mounts::create(&lab.node_directory(&node.name), image, size)?;
+    mounts::create(&lab.node_directory(&node.name), layers, size)?;
     let root = lab.node_root(&node.name);
     write_file(
         &root.join("etc/hostname"),
@@ -48,9 +48,13 @@ pub fn prepare(lab: &Lab, node: &Node, image: &Path, hosts: &str, docker: bool) 
     }
     authorize(lab, &root)?;
     if node.role == Role::Client && docker {
-        enable(&root, "multi-user.target.wants", "docker.service")?;
-        enable(&root, "multi-user.target.wants", "containerd.service")?;
-        enable(&root, "sockets.target.wants", "docker.socket")?;
+        enable(&root, "multi-user.target.wants", library("docker.service"))?;
+        enable(
+            &root,
+            "multi-user.target.wants",
+            library("containerd.service"),
+        )?;
+        enable(&root, "sockets.target.wants", library("docker.socket"))?;
     }
     Ok(())
 }
@@ -81,22 +85,22 @@ fn authorize(lab: &Lab, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What `systemctl enable` does for a unit of the image.
-pub fn enable(root: &Path, target: &str, unit: &str) -> Result<()> {
-    enable_file(root, target, Path::new("/lib/systemd/system"), unit)
+/// Where the image's packages keep a unit.
+pub fn library(unit: &str) -> PathBuf {
+    Path::new("/lib/systemd/system").join(unit)
 }
 
-/// The same for a unit of another directory, named as this machine or the node sees it.
-pub fn enable_file(root: &Path, target: &str, directory: &Path, unit: &str) -> Result<()> {
+/// What `systemctl enable` does for a unit, given by its path inside the node.
+pub fn enable(root: &Path, target: &str, unit: impl AsRef<Path>) -> Result<()> {
+    let unit = unit.as_ref();
     let wants = root.join("etc/systemd/system").join(target);
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
         .create(&wants)
         .at("create", &wants)?;
-    let link = wants.join(unit);
-    let inside = directory.strip_prefix(root).unwrap_or(directory);
-    symlink(Path::new("/").join(inside).join(unit), &link).at("create", &link)
+    let link = wants.join(unit.file_name().unwrap_or_default());
+    symlink(unit, &link).at("create", &link)
 }
 
 /// Starts the node's machine. The options are those without which a service, Nomad or Docker
@@ -313,6 +317,8 @@ mod tests {
             clients: 1,
             database: false,
             docker: false,
+            agents: false,
+            acl: false,
         };
         let text = hosts(&topology.nodes(Subnets { slot: 3 }).unwrap());
         assert!(text.starts_with("127.0.0.1 localhost\n"));

@@ -25,8 +25,8 @@ pub struct State {
     /// Where the nodes reach the mirror.
     pub mirror: Ipv4Addr,
     pub topology: Topology,
-    /// The directory all roots are overlays of.
-    pub image: PathBuf,
+    /// The directories all roots are overlays of, the topmost first.
+    pub layers: Vec<PathBuf>,
     pub nodes: Vec<Machine>,
 }
 

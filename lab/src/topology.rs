@@ -56,6 +56,12 @@ pub struct Topology {
     pub database: bool,
     /// Whether Docker runs on the client nodes.
     pub docker: bool,
+    /// Whether Nomad and Consul run.
+    #[serde(default)]
+    pub agents: bool,
+    /// Whether they refuse who shows no token.
+    #[serde(default)]
+    pub acl: bool,
 }
 
 impl Default for Topology {
@@ -67,6 +73,8 @@ impl Default for Topology {
             clients: 1,
             database: true,
             docker: true,
+            agents: true,
+            acl: false,
         }
     }
 }
@@ -108,12 +116,17 @@ impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} server, {} api, {} client{} and {} database nodes",
+            "{} server, {} api, {} client{} and {} database nodes{}",
             self.servers,
             self.api,
             self.clients,
             if self.docker { "" } else { " (without docker)" },
-            u8::from(self.database)
+            u8::from(self.database),
+            match (self.agents, self.acl) {
+                (false, _) => " (without agents)",
+                (true, false) => "",
+                (true, true) => " (agents with ACLs)",
+            }
         )
     }
 }
@@ -246,6 +259,8 @@ mod tests {
             clients: 150,
             database: true,
             docker: false,
+            agents: false,
+            acl: false,
         };
         let subnets = Subnets { slot: 250 };
         let mut addresses: Vec<_> = most

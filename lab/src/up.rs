@@ -5,6 +5,7 @@ use std::process::Child;
 use std::thread;
 use std::time::Instant;
 
+use crate::agents::{self, Cluster};
 use crate::artifacts;
 use crate::cgroup::Groups;
 use crate::database;
@@ -34,12 +35,18 @@ pub fn up(lab: &Lab, wanted: Option<Topology>) -> Result<()> {
         return already(lab, &state, wanted);
     }
     artifacts::check()?;
+    let wanted = wanted.unwrap_or_default();
     let image = image::ensure()?;
+    let mut layers = Vec::new();
+    if wanted.agents {
+        layers = agents::ensure()?;
+    }
+    layers.push(image);
     down::sweep(lab, &groups)?;
     limits::raise()?;
     let began = Instant::now();
     let inside = groups.enter()?;
-    let built = build(lab, &groups, image, wanted.unwrap_or_default());
+    let built = build(lab, &groups, &layers, wanted);
     let state = built.inspect_err(|_| {
         report::talk(format_args!(
             "what was started stays for you to look at; `e2blab down --name {}` removes it",
@@ -78,18 +85,27 @@ fn already(lab: &Lab, state: &State, wanted: Option<Topology>) -> Result<()> {
 }
 
 /// Everything, from an empty directory on; the state file last.
-fn build(lab: &Lab, groups: &Groups, image: PathBuf, topology: Topology) -> Result<State> {
+fn build(lab: &Lab, groups: &Groups, layers: &[PathBuf], topology: Topology) -> Result<State> {
     lab.create()?;
     let (subnets, nodes) = network::create(lab, |subnets| topology.nodes(subnets))?;
     keys::create_operator_key(lab)?;
     report::talk(format_args!("starting {} nodes", nodes.len()));
     let hosts = node::hosts(&nodes);
     let secrets = Secrets::random()?;
+    let cluster = Cluster {
+        nodes: &nodes,
+        secrets: &secrets,
+        acl: topology.acl,
+    };
+    let roots: Vec<&Path> = layers.iter().map(PathBuf::as_path).collect();
     let machines = each(&nodes, |node| {
         keys::create_host_keys(&lab.host_keys(&node.name), &node.name)?;
-        node::prepare(lab, node, &image, &hosts, topology.docker)?;
+        node::prepare(lab, node, &roots, &hosts, topology.docker)?;
         if node.role == Role::Database {
             database::prepare(lab, node, &nodes, secrets.postgres())?;
+        }
+        if topology.agents {
+            agents::prepare(lab, node, &cluster)?;
         }
         node::boot(lab, groups, node)
     })?;
@@ -102,8 +118,11 @@ fn build(lab: &Lab, groups: &Groups, image: PathBuf, topology: Topology) -> Resu
         ssh_config(lab, subnets, &nodes),
         0o600,
     )?;
-    env_file::write(lab, subnets, &nodes, &secrets, &content.sums)?;
+    env_file::write(lab, subnets, &cluster, &content.sums)?;
     wait_for_all(lab, groups, &nodes, machines)?;
+    if topology.agents {
+        agents::wait(lab, &cluster)?;
+    }
     let state = State {
         version: 1,
         name: lab.name().to_owned(),
@@ -111,7 +130,7 @@ fn build(lab: &Lab, groups: &Groups, image: PathBuf, topology: Topology) -> Resu
         bastion: subnets.bastion(),
         mirror: subnets.mirror(),
         topology,
-        image,
+        layers: layers.to_owned(),
         nodes: note(lab, groups, &nodes)?,
     };
     state.save(lab)?;
@@ -211,6 +230,8 @@ mod tests {
             clients: 0,
             database: false,
             docker: false,
+            agents: false,
+            acl: false,
         };
         let subnets = Subnets { slot: 2 };
         let lab = Lab::within("/var/lib/e2blab".as_ref(), "sample").unwrap();

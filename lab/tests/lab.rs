@@ -22,12 +22,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Small and quick: one node that is not the bastion of each kind that matters here.
-const SMALL: [&str; 7] = [
+const SMALL: [&str; 8] = [
     "--servers=1",
     "--api=0",
     "--clients=1",
     "--no-database",
     "--no-docker",
+    "--no-agents",
     "--name",
     "",
 ];

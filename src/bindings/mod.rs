@@ -4,6 +4,8 @@
 #![allow(clippy::needless_update)]
 
 pub mod args;
+mod cluster_api;
+pub mod consul;
 pub mod env;
 mod failures;
 pub mod fs;
@@ -12,6 +14,7 @@ pub mod host;
 pub mod http;
 pub mod json;
 pub mod log;
+pub mod nomad;
 pub mod pg;
 pub mod prompt;
 pub mod secret;
@@ -33,12 +36,14 @@ use crate::secret::Secret;
 /// Every module that scripts have without `import`, sorted by name.
 pub static REGISTRY: Registry = Registry::new(&[
     &args::MODULE,
+    &consul::MODULE,
     &env::MODULE,
     &fs::MODULE,
     &hash::MODULE,
     &http::MODULE,
     &json::MODULE,
     &log::MODULE,
+    &nomad::MODULE,
     &pg::MODULE,
     &prompt::MODULE,
     &secret::MODULE,

@@ -203,11 +203,15 @@ impl Known<'_> {
         if let Some(function) = written {
             return Some(format!("did you mean `{}`?", function.full_name()));
         }
-        let (handle, _) = self.methods().find(|(_, method)| method.name == name)?;
-        let article = with_article(handle.name);
-        Some(format!(
-            "it is a method of {article}: write `value.{name}(…)`"
-        ))
+        let handles: Vec<String> = self
+            .methods()
+            .filter(|(_, method)| method.name == name)
+            .map(|(handle, _)| with_article(handle.name))
+            .collect();
+        (!handles.is_empty()).then(|| {
+            let handles = handles.join(" or of ");
+            format!("it is a method of {handles}: write `value.{name}(…)`")
+        })
     }
 
     /// The nearest name in the same place, or the list when it is short.

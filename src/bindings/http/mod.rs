@@ -244,7 +244,7 @@ pub static MODULE: Module = Module {
 };
 
 /// The run's client.
-fn client(call: &Call) -> Result<Arc<Client>, Raise> {
+pub(super) fn client(call: &Call) -> Result<Arc<Client>, Raise> {
     if let Some(client) = call.session.existing::<Client>() {
         return Ok(client);
     }
@@ -258,9 +258,14 @@ struct Tunnels(Mutex<HashMap<String, Tunnel>>);
 
 /// The way that the option `via` names.
 fn way(call: &Call) -> Result<Via, Raise> {
-    let Some(host) = call.opt_handle::<HostHandle>("via")? else {
-        return Ok(Via::Direct);
-    };
+    match call.opt_handle::<HostHandle>("via")? {
+        Some(host) => through(call, &host),
+        None => Ok(Via::Direct),
+    }
+}
+
+/// The way through a host's connection.
+pub(super) fn through(call: &Call, host: &HostHandle) -> Result<Via, Raise> {
     let tunnels = call.session.client(Tunnels::default);
     let known = |tunnels: &Tunnels| {
         tunnels

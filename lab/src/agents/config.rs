@@ -1,0 +1,191 @@
+//! What the agents read: configuration files and units.
+
+use serde_json::json;
+
+use super::{Cluster, REGION};
+use crate::topology::{Node, Role};
+
+/// The units, as the platform's image has them.
+pub const UNITS: [(&str, &str); 2] = [
+    ("consul.service", include_str!("consul.service")),
+    ("nomad.service", include_str!("nomad.service")),
+];
+
+/// `/opt/consul/config/default.json`.
+pub fn consul(node: &Node, cluster: &Cluster) -> String {
+    let servers = cluster.servers();
+    let mut config = json!({
+        "datacenter": REGION,
+        "node_name": node.name,
+        "bind_addr": node.address.to_string(),
+        "advertise_addr": node.address.to_string(),
+        "client_addr": "0.0.0.0",
+        "retry_join": servers,
+        "retry_interval": "1s",
+        "encrypt": cluster.secrets.gossip(),
+        "disable_update_check": true,
+        "performance": { "raft_multiplier": 1 },
+        "server": node.role == Role::Server,
+    });
+    let more = if node.role == Role::Server {
+        json!({ "bootstrap_expect": servers.len(), "ui_config": { "enabled": true } })
+    } else {
+        json!({})
+    };
+    merge(&mut config, more);
+    if cluster.acl {
+        let token = cluster.secrets.consul_token();
+        let mut tokens = json!({ "agent": token });
+        if node.role == Role::Server {
+            merge(&mut tokens, json!({ "initial_management": token }));
+        }
+        let acl = json!({ "enabled": true, "default_policy": "deny", "tokens": tokens });
+        merge(&mut config, json!({ "acl": acl }));
+    }
+    format!("{config:#}\n")
+}
+
+fn merge(into: &mut serde_json::Value, more: serde_json::Value) {
+    if let (Some(into), serde_json::Value::Object(more)) = (into.as_object_mut(), more) {
+        into.extend(more);
+    }
+}
+
+/// `/opt/nomad/config/default.hcl`.
+pub fn nomad(node: &Node, cluster: &Cluster) -> String {
+    let address = node.address;
+    let servers = cluster.servers();
+    let list = |port: &str| {
+        let quoted = servers.iter().map(|server| format!("\"{server}{port}\""));
+        quoted.collect::<Vec<_>>().join(", ")
+    };
+    let token = match cluster.acl {
+        true => format!("  token   = \"{}\"\n", cluster.secrets.consul_token()),
+        false => String::new(),
+    };
+    let mut text = format!(
+        r#"name                 = "{name}"
+region               = "{REGION}"
+datacenter           = "{REGION}"
+data_dir             = "/opt/nomad/data"
+bind_addr            = "0.0.0.0"
+disable_update_check = true
+
+advertise {{
+  http = "{address}"
+  rpc  = "{address}"
+  serf = "{address}"
+}}
+
+consul {{
+  address = "127.0.0.1:8500"
+{token}}}
+
+acl {{
+  enabled = {acl}
+}}
+"#,
+        name = node.name,
+        acl = cluster.acl,
+    );
+    text.push_str(&match node.role {
+        Role::Server => format!(
+            r#"
+server {{
+  enabled          = true
+  bootstrap_expect = {count}
+  raft_multiplier  = 1
+
+  server_join {{
+    retry_join     = [{joined}]
+    retry_interval = "1s"
+  }}
+}}
+"#,
+            count = servers.len(),
+            joined = list(""),
+        ),
+        role => format!(
+            r#"
+client {{
+  enabled    = true
+  node_class = "{class}"
+  servers    = [{servers}]
+{volume}
+  options {{
+    # there is no cloud to ask, and asking takes seconds
+    "fingerprint.denylist" = "env_aws,env_azure,env_digitalocean,env_gce"
+  }}
+}}
+
+plugin "raw_exec" {{
+  config {{
+    enabled    = true
+    no_cgroups = true
+  }}
+}}
+"#,
+            class = role.word(),
+            servers = list(":4647"),
+            volume = if role == Role::Client { VOLUME } else { "" },
+        ),
+    });
+    text
+}
+
+const VOLUME: &str = r#"
+  host_volume "e2b-templates" {
+    path = "/var/e2b/templates"
+  }
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env_file::Secrets;
+    use crate::topology::{Subnets, Topology};
+
+    #[test]
+    fn servers_expect_each_other_and_clients_say_their_class() {
+        let nodes = Topology::default().nodes(Subnets { slot: 2 }).unwrap();
+        let secrets = Secrets::random().unwrap();
+        let cluster = Cluster {
+            nodes: &nodes,
+            secrets: &secrets,
+            acl: false,
+        };
+        let server = nomad(&nodes[1], &cluster);
+        assert!(server.contains("bootstrap_expect = 3"), "{server}");
+        assert!(
+            server.contains(r#"["10.77.2.11", "10.77.2.12", "10.77.2.13"]"#),
+            "{server}"
+        );
+        let client = nomad(&nodes[5], &cluster);
+        assert!(client.contains("node_class = \"client\""), "{client}");
+        assert!(client.contains("\"10.77.2.11:4647\""), "{client}");
+        assert!(client.contains("no_cgroups = true"), "{client}");
+        assert!(!client.contains("token"), "{client}");
+        let agent: serde_json::Value = serde_json::from_str(&consul(&nodes[5], &cluster)).unwrap();
+        assert_eq!(agent["server"], false);
+        assert_eq!(agent["encrypt"], secrets.gossip());
+        assert!(agent.get("acl").is_none());
+    }
+
+    #[test]
+    fn with_acls_clients_hold_no_management_token_of_their_own_making() {
+        let nodes = Topology::default().nodes(Subnets { slot: 2 }).unwrap();
+        let secrets = Secrets::random().unwrap();
+        let cluster = Cluster {
+            nodes: &nodes,
+            secrets: &secrets,
+            acl: true,
+        };
+        let parse = |index: usize| -> serde_json::Value {
+            serde_json::from_str(&consul(&nodes[index], &cluster)).unwrap()
+        };
+        assert_eq!(parse(1)["acl"]["default_policy"], "deny");
+        assert!(parse(1)["acl"]["tokens"]["initial_management"].is_string());
+        assert!(parse(5)["acl"]["tokens"]["initial_management"].is_null());
+        assert!(nomad(&nodes[5], &cluster).contains("acl {\n  enabled = true\n}"));
+    }
+}

@@ -1,0 +1,213 @@
+//! Waiting for a job, and telling why it does not come up.
+
+use rhai::{Dynamic, Map};
+
+use crate::consul::Consul;
+use crate::diag::{Class, Failure};
+use crate::engine::Call;
+use crate::engine::context::Context;
+use crate::engine::raise::Raise;
+use crate::engine::registry::{Function, Opt, Param};
+use crate::engine::ty::{self, Ty};
+use crate::engine::value;
+use crate::nomad::{FollowOptions, Nomad, Progress, Registered, Verdict};
+use crate::report::{Event, Level};
+
+use super::ERRORS;
+use crate::bindings::cluster_api;
+
+const RUN: Param = Param::new(
+    "registered",
+    Ty::Map,
+    "what `register` or `revert` returned",
+);
+const OPTIONS: &[Opt] = &[
+    Opt::new("timeout", Ty::Duration, "\"10m\"", "the end of patience"),
+    Opt::new(
+        "settle",
+        Ty::Duration,
+        "\"10s\"",
+        "how long a job without a deployment (a system job) must run undisturbed",
+    ),
+    Opt::new(
+        "consul",
+        Ty::Handle("Consul"),
+        "",
+        "where the checks are whose output explains an unhealthy service",
+    ),
+];
+const MAP: &str = "a map with `job`, `version`, `healthy`, `reason` (`evaluation`, `placement`, `task`, `deployment`, `reverted`, `lost`, \
+                   `superseded`, `deadline`; empty when healthy), `cause`, `notes`, `allocation`, `node`, `task`, `log`, `reverted_to` and `seconds`";
+
+pub const WAIT_UNTIL_HEALTHY: Function = Function {
+    name: "wait_until_healthy",
+    doc: "Follows a job until its deployment is successful (a system job: until all of it runs undisturbed; a batch job: until it is complete). \
+          If it fails, the failure says why: the cause, the allocation, the last lines of its log. Under `--plan` it returns at once.",
+    params: &[RUN],
+    options: OPTIONS,
+    returns: MAP,
+    errors: &[
+        "nomad.unhealthy",
+        "nomad.unreachable",
+        "nomad.denied",
+        "nomad.not_found",
+        "nomad.no_leader",
+    ],
+    example: "nomad.wait_until_healthy(nomad.register(nomad.get_job(\"api\")), #{ timeout: \"5m\" })",
+    body: |call| {
+        let verdict = follow(call)?;
+        if verdict.healthy {
+            return shown(&verdict);
+        }
+        Err(failure(&verdict).into())
+    },
+    ..Function::BASE
+};
+
+pub const TRY_WAIT_UNTIL_HEALTHY: Function = Function {
+    name: "try_wait_until_healthy",
+    doc: "As `wait_until_healthy`, but a job that is not healthy is no failure.",
+    params: &[RUN],
+    options: OPTIONS,
+    returns: MAP,
+    errors: ERRORS,
+    example: "nomad.try_wait_until_healthy(nomad.revert(\"api\", 3)).healthy",
+    body: |call| shown(&follow(call)?),
+    ..Function::BASE
+};
+
+fn follow(call: &mut Call) -> Result<Verdict, Raise> {
+    let nomad = call.receiver::<Nomad>()?;
+    let registered = registered(call)?;
+    if call.session.run.is_plan() {
+        return Ok(Verdict {
+            job: registered.job,
+            healthy: true,
+            ..Verdict::default()
+        });
+    }
+    let defaults = FollowOptions::default();
+    let options = FollowOptions {
+        timeout: cluster_api::duration(call, "timeout", defaults.timeout),
+        settle: cluster_api::duration(call, "settle", defaults.settle),
+    };
+    let consul = call.opt_handle::<Consul>("consul")?;
+    let mut tell = teller(call, &registered.job);
+    call.wait_ok(async {
+        let mut verdict = nomad.follow(&registered, &options, &mut tell).await?;
+        if let Some(consul) = consul.filter(|_| !verdict.healthy) {
+            let services = nomad.services_of(&verdict.job).await.unwrap_or_default();
+            for service in services {
+                verdict
+                    .notes
+                    .extend(failing_checks(&consul, &service).await);
+            }
+        }
+        Ok::<_, crate::nomad::Error>(verdict)
+    })
+}
+
+/// What the failing checks of a service said. The verdict stands without them.
+async fn failing_checks(consul: &Consul, service: &str) -> Vec<String> {
+    let instances = consul.health(service).await.unwrap_or_default();
+    let mut checks = Vec::new();
+    for instance in instances {
+        match consul.checks_at(&instance.address, service).await {
+            Some(own) => checks.extend(own),
+            None => checks.extend(instance.checks),
+        }
+    }
+    checks.retain(|check| check.status != "passing" && check.service == service);
+    checks
+        .iter()
+        .map(|check| {
+            let said = check.output.lines().next().unwrap_or_default();
+            format!(
+                "check `{}` of `{service}` on {}: {said}",
+                check.name, check.node
+            )
+        })
+        .collect()
+}
+
+fn registered(call: &Call) -> Result<Registered, Raise> {
+    let map = call.map(0)?;
+    let text = |name: &str| map.get(name).and_then(ty::text).unwrap_or_default();
+    if text("job").is_empty() {
+        let failure = Failure::usage(
+            "script.argument",
+            format!("`registered` of `{}` names no job", call.name()),
+        );
+        return Err(failure.help("hand over what `register` returned").into());
+    }
+    Ok(Registered {
+        job: text("job"),
+        evaluation: text("evaluation"),
+        ..Registered::default()
+    })
+}
+
+/// Says what happens to the job, as it happens.
+fn teller(call: &Call, job: &str) -> impl FnMut(Progress) + Send + use<> {
+    let reporter = call.session.run.reporter().clone();
+    let (step, job) = (Context::step(), job.to_owned());
+    move |progress| {
+        let message = match progress {
+            Progress::Allocation {
+                allocation,
+                node,
+                status,
+                event,
+            } => format!("{job}: {allocation} on {node} is {status}: {event}"),
+            Progress::Deployment {
+                status,
+                healthy,
+                desired,
+            } => format!("{job}: deployment is {status}, {healthy} of {desired} healthy"),
+        };
+        reporter.emit(Event::Log {
+            level: Level::Debug,
+            message: message.trim_end_matches(": ").to_owned(),
+            fields: serde_json::Map::new(),
+            host: None,
+            step,
+        });
+    }
+}
+
+fn shown(verdict: &Verdict) -> Result<Dynamic, Raise> {
+    let mut map = value::from_serde(verdict)?
+        .try_cast::<Map>()
+        .unwrap_or_default();
+    map.insert("seconds".into(), verdict.took.as_secs_f64().into());
+    Ok(map.into())
+}
+
+fn failure(verdict: &Verdict) -> Failure {
+    let message = format!(
+        "job `{}` (version {}) is not healthy: {}",
+        verdict.job, verdict.version, verdict.cause
+    );
+    let mut failure = Failure::new("nomad.unhealthy", message)
+        .class(Class::Failed)
+        .detail("job", verdict.job.clone())
+        .detail("version", verdict.version)
+        .detail("reason", verdict.reason.clone())
+        .output(verdict.log.clone());
+    for (name, text) in [
+        ("allocation", &verdict.allocation),
+        ("node", &verdict.node),
+        ("task", &verdict.task),
+    ] {
+        if !text.is_empty() {
+            failure = failure.detail(name, text.clone());
+        }
+    }
+    if let Some(version) = verdict.reverted_to {
+        failure = failure.detail("reverted_to", version);
+    }
+    for note in &verdict.notes {
+        failure = failure.cause(note.clone());
+    }
+    failure
+}

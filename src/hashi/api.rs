@@ -1,0 +1,397 @@
+//! Requests: to whichever server answers, with the token, again where that may help and does no harm.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use super::{Error, Product, Settings};
+use crate::http::header::{HeaderName, HeaderValue};
+use crate::http::{Client, Error as HttpError, Method, Request, Url, Via};
+
+/// How long servers may be without a leader, or not answer, before a request fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The pause before a request is sent again; a new leader takes a second or two.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// One way to the API.
+#[derive(Clone)]
+pub struct Peer {
+    /// What errors call it; empty for this machine.
+    pub name: String,
+    pub via: Via,
+}
+
+/// Called when a request has to be sent again: what went wrong, and who is asked next.
+pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The API of one cluster; the requests of all who share it are counted together.
+pub struct Api {
+    product: &'static Product,
+    settings: Settings,
+    http: Arc<Client>,
+    peers: Vec<Peer>,
+    /// The peer that answered last.
+    current: AtomicUsize,
+    requests: AtomicU64,
+    on_retry: Option<OnRetry>,
+}
+
+/// An answer and the index of the data it shows.
+#[derive(Debug)]
+pub struct Answer {
+    pub index: u64,
+    pub body: bytes::Bytes,
+    /// What was asked, for errors.
+    pub request: String,
+}
+
+impl Api {
+    /// `peers` are tried in turn while one does not answer; an empty list means this machine.
+    pub fn new(
+        product: &'static Product,
+        settings: Settings,
+        http: Arc<Client>,
+        mut peers: Vec<Peer>,
+        on_retry: Option<OnRetry>,
+    ) -> Api {
+        if peers.is_empty() {
+            peers.push(Peer {
+                name: String::new(),
+                via: Via::Direct,
+            });
+        }
+        Api {
+            product,
+            settings,
+            http,
+            peers,
+            current: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            on_retry,
+        }
+    }
+
+    /// The same API at another host, with the same port, token and ways there.
+    pub fn at(&self, host: &str) -> Option<Api> {
+        let mut settings = self.settings.clone();
+        settings.address.value.set_host(Some(host)).ok()?;
+        Some(Api {
+            product: self.product,
+            settings,
+            http: self.http.clone(),
+            peers: self.peers.clone(),
+            current: AtomicUsize::new(self.current.load(Ordering::Relaxed)),
+            requests: AtomicU64::new(0),
+            on_retry: None,
+        })
+    }
+
+    pub fn product(&self) -> &'static Product {
+        self.product
+    }
+
+    /// The address as people know it.
+    pub fn address(&self) -> String {
+        let text = self.settings.address.value.to_string();
+        text.trim_end_matches('/').to_owned()
+    }
+
+    /// How many requests were sent so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Reads a value.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Error> {
+        let answer = self.call(Method::GET, path, query, None).await?;
+        self.read(&answer)
+    }
+
+    /// Reads a value that may not be there.
+    pub async fn find<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Option<T>, Error> {
+        match self.get(path, query).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a value and reads the answer.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: &serde_json::Value,
+    ) -> Result<T, Error> {
+        let answer = self
+            .call(method, path, query, Some(body.to_string().into()))
+            .await?;
+        self.read(&answer)
+    }
+
+    /// The answer's body as a value.
+    pub fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Error> {
+        serde_json::from_slice(&answer.body).map_err(|error| Error::Shape {
+            product: self.product,
+            request: answer.request.clone(),
+            why: error.to_string(),
+        })
+    }
+
+    /// One request, to the end of its time.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<bytes::Bytes>,
+    ) -> Result<Answer, Error> {
+        self.call_for(method, path, query, body, Duration::from_secs(30))
+            .await
+    }
+
+    /// As [`Api::call`], with the time that one attempt may take.
+    pub(super) async fn call_for(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<bytes::Bytes>,
+        timeout: Duration,
+    ) -> Result<Answer, Error> {
+        let mut request = self.request(method, path, query);
+        request.timeout = timeout;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let mut since: Option<Instant> = None;
+        loop {
+            let turn = self.current.load(Ordering::Relaxed);
+            let Some(peer) = self.peers.get(turn % self.peers.len()) else {
+                return Err(self.unreachable("there is no way to it".to_owned(), None));
+            };
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let error = match self.http.request(&request, &peer.via).await {
+                Ok(response) => {
+                    let header = response.headers.get(self.product.index_header);
+                    let index = header.and_then(|value| value.to_str().ok()?.parse().ok());
+                    return Ok(Answer {
+                        index: index.unwrap_or(0),
+                        body: response.body,
+                        request: request.shown(),
+                    });
+                }
+                Err(error) => error,
+            };
+            if !may_help(&error, &request.method) {
+                return Err(self.sort(error, &request, Duration::ZERO));
+            }
+            // the index and the body are kept: another server may know
+            let began = *since.get_or_insert_with(Instant::now);
+            if began.elapsed() > PATIENCE {
+                return Err(self.sort(error, &request, began.elapsed()));
+            }
+            self.next_peer(turn, &error);
+            tokio::time::sleep(jittered(PAUSE)).await;
+        }
+    }
+
+    fn next_peer(&self, turn: usize, error: &HttpError) {
+        // somebody else may have found another meanwhile
+        let moved = self.current.compare_exchange(
+            turn,
+            turn.wrapping_add(1),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if let (Ok(_), Some(on_retry)) = (moved, &self.on_retry) {
+            let next = self.peers.get(turn.wrapping_add(1) % self.peers.len());
+            let next = next.map(|peer| peer.name.as_str()).unwrap_or_default();
+            let whom = match next {
+                "" => "asking again".to_owned(),
+                name => format!("asking {name}"),
+            };
+            on_retry(&format!("{error}; {whom}"));
+        }
+    }
+
+    fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Request {
+        let mut url: Url = self.settings.address.value.clone();
+        url.set_path(path);
+        {
+            let mut pairs = url.query_pairs_mut();
+            for (name, value) in &self.settings.scope {
+                pairs.append_pair(name, value);
+            }
+            for (name, value) in query {
+                pairs.append_pair(name, value);
+            }
+        }
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        let mut request = Request::new(method, url);
+        request.retries = 0;
+        request.limit = 64 << 20;
+        if let Some(token) = &self.settings.token {
+            let name = HeaderName::from_bytes(self.product.token_header.as_bytes());
+            let value = HeaderValue::from_str(token.value.expose());
+            if let (Ok(name), Ok(mut value)) = (name, value) {
+                value.set_sensitive(true);
+                request.headers.insert(name, value);
+            }
+        }
+        request
+    }
+
+    fn unreachable(&self, why: String, help: Option<String>) -> Error {
+        let names = self.peers.iter().map(|peer| peer.name.clone());
+        Error::Unreachable {
+            product: self.product,
+            address: self.address(),
+            source_of: self.settings.address.source,
+            peers: names.filter(|name| !name.is_empty()).collect(),
+            why,
+            help,
+        }
+    }
+
+    fn sort(&self, error: HttpError, request: &Request, after: Duration) -> Error {
+        let product = self.product;
+        let leaderless = is_leaderless(&error);
+        match error {
+            HttpError::Connect { why, help, .. } => self.unreachable(why, help),
+            HttpError::Status { status, lines, .. } => {
+                let request = request.shown();
+                let why = lines.first().cloned().unwrap_or_default();
+                match status.as_u16() {
+                    _ if leaderless => Error::NoLeader { product, after },
+                    401 | 403 => Error::Denied {
+                        product,
+                        request,
+                        why,
+                        token: self.settings.token.as_ref().map(|token| token.source),
+                    },
+                    404 => Error::NotFound {
+                        product,
+                        request,
+                        why,
+                    },
+                    status => Error::Refused {
+                        product,
+                        request,
+                        status,
+                        lines,
+                    },
+                }
+            }
+            source => Error::Http { product, source },
+        }
+    }
+}
+
+/// Whether another attempt, or another server, may answer, and the first cannot have taken effect.
+fn may_help(error: &HttpError, method: &Method) -> bool {
+    match error {
+        HttpError::Connect { .. } => true,
+        HttpError::Broken { .. } | HttpError::Timeout { .. } => method.is_safe(),
+        HttpError::Status { status, .. } => {
+            is_leaderless(error)
+                || (method.is_safe()
+                    && (is_cut(error) || matches!(status.as_u16(), 429 | 502 | 503 | 504)))
+        }
+        _ => false,
+    }
+}
+
+/// A server without a leader, or whose leader is gone, passes nothing on: whatever was asked was
+/// not done.
+fn is_leaderless(error: &HttpError) -> bool {
+    const SAID: [&str; 3] = [
+        "No cluster leader",
+        "No path to region",
+        "failed to get conn",
+    ];
+    says(error, &SAID)
+}
+
+/// The connection between two servers broke: what was asked may have been done.
+fn is_cut(error: &HttpError) -> bool {
+    says(error, &["rpc error"])
+}
+
+fn says(error: &HttpError, words: &[&str]) -> bool {
+    let HttpError::Status { status, lines, .. } = error else {
+        return false;
+    };
+    let said = |line: &String| words.iter().any(|words| line.contains(words));
+    status.as_u16() >= 500 && lines.iter().any(said)
+}
+
+/// Half to one and a half times as long: many who wait do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [128];
+    if aws_lc_rs::rand::fill(&mut byte).is_err() {
+        return pause;
+    }
+    pause / 2 + pause * u32::from(byte.first().copied().unwrap_or(128)) / 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::StatusCode;
+
+    fn status(code: u16, line: &str) -> HttpError {
+        HttpError::Status {
+            request: String::new(),
+            status: StatusCode::from_u16(code).unwrap(),
+            lines: vec![line.to_owned()],
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_asked_for_again() {
+        let broken = HttpError::Broken {
+            request: String::new(),
+            why: String::new(),
+        };
+        assert!(may_help(&broken, &Method::GET));
+        assert!(!may_help(&broken, &Method::POST));
+        assert!(may_help(&status(500, "No cluster leader"), &Method::POST));
+        let gone = status(500, "rpc error: failed to get conn: refused");
+        assert!(may_help(&gone, &Method::POST));
+        let cut = status(500, "rpc error: EOF");
+        assert!(may_help(&cut, &Method::GET) && !may_help(&cut, &Method::POST));
+        assert!(!may_help(
+            &status(500, "conflicting job modify index"),
+            &Method::POST
+        ));
+        assert!(may_help(&status(429, ""), &Method::GET));
+        assert!(!may_help(&status(429, ""), &Method::PUT));
+        assert!(!may_help(&status(403, "Permission denied"), &Method::GET));
+    }
+
+    #[test]
+    fn pauses_differ_and_stay_near_what_was_asked_for() {
+        let pauses: Vec<Duration> = (0..20).map(|_| jittered(PAUSE)).collect();
+        assert!(
+            pauses
+                .iter()
+                .all(|pause| *pause >= PAUSE / 2 && *pause <= PAUSE * 3 / 2)
+        );
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+    }
+}

@@ -1,0 +1,12 @@
+//! What the HTTP APIs of Nomad and Consul have in common: address and token with where they came
+//! from, servers that stand in for each other, blocking queries.
+
+mod api;
+mod error;
+mod settings;
+mod watch;
+
+pub use api::{Answer, Api, OnRetry, Peer};
+pub use error::Error;
+pub use settings::{Given, Product, Setting, Settings, Source};
+pub use watch::Watch;
