@@ -21,7 +21,9 @@ fn a_canary_is_found_in_its_files_alone() {
     }
     // The database is asked for its password: it is the canary there, too.
     let password = lab.env("POSTGRES_PASSWORD");
-    let change = format!("runuser -u postgres -- psql -qU superuser postgres <<E\nALTER USER admin PASSWORD '{password}'\nE");
+    let change = format!(
+        "runuser -u postgres -- psql -qU superuser postgres <<E\nALTER USER admin PASSWORD '{password}'\nE"
+    );
     lab.ask("database-1", &change);
     let over = AtomicBool::new(false);
     let said = std::thread::scope(|scope| {
