@@ -84,9 +84,12 @@ class Bench:
                     self.hostname(lab)
                 if "upload" in groups:
                     self.upload(lab)
-        if "stage" in groups:
+        if {"stage", "services"} & set(groups):
             with self.lab("bench6") as lab:
-                self.stage(lab)
+                if "stage" in groups:
+                    self.stage(lab)
+                if "services" in groups:
+                    self.services(lab)
         print(table(self.rows))
 
     # --- what is measured
@@ -152,6 +155,47 @@ class Bench:
         most = max(trips)
         row = Row("round trips to a node in it", [], None, None, str(most), "≤ 4", most <= 4)
         self.rows.append(row)
+
+    def services(self, lab):
+        """A deployment of one service again and again, watched from a server, and runs that find nothing to do."""
+        self.ours("deploy.rhai", "--quiet", env=lab.env)
+        late, requests, lags = [], [], []
+        for turn in range((self.options.runs or 7) + 1):
+            lab.set("API_MEMORY_MB", 64 + turn + 1)
+            version = lab.newest_deployment("api")
+            observer = lab.start("server-1", "sh", "-c", OBSERVER, "sh", "api", str(version))
+            lines = self.ours("deploy-services.rhai", "--json", "--stats", "--only", "api", env=lab.env).stdout.splitlines()
+            healthy = int(observer.communicate(timeout=60)[0]) / 1e9
+            events = [json.loads(line) for line in lines]
+            said = next(event for event in events if event.get("message") == "api is healthy")
+            if turn:
+                late.append(datetime.datetime.fromisoformat(said["time"].replace("Z", "+00:00")).timestamp() - healthy)
+                requests.append(events[-1]["stats"]["requests"])
+        self.absolute("from Nomad's \"successful\" to the flow's next step", late, 0.2)
+        most = max(requests)
+        self.rows.append(Row("requests of one deployment", [], None, None, str(most), "≤ 40", most <= 40))
+        lab.do("exec", "api-1", "--", "sh", "-c", "cp /opt/e2b/bin/e2b-api /root/good; printf '#!/bin/sh\\nexit 3\\n' > /root/bad; "
+               "chmod 755 /root/bad; mv /root/bad /opt/e2b/bin/e2b-api")
+        for turn in range(self.options.runs or 5):
+            lab.set("API_MEMORY_MB", 100 + turn)
+            done = subprocess.run(
+                [self.e2bscript, "deploy-services.rhai", "--only", "api"],
+                cwd=ROOT, env={**self.environment, **lab.env}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            )
+            known = re.search(r"known_for +([0-9.]+) s", done.stderr)
+            expect(done.returncode == 1 and known, "a verdict", done.stdout + done.stderr)
+            lags.append(float(known.group(1)))
+        self.absolute("from Nomad's \"unhealthy\" to the verdict of a crash", lags, 2.0)
+        lab.do("exec", "api-1", "--", "mv", "/root/good", "/opt/e2b/bin/e2b-api")
+        lab.set("API_MEMORY_MB", 64)
+        self.ours("restart.rhai", "api", env=lab.env)
+        self.ours("deploy.rhai", "--quiet", env=lab.env)
+
+        def noop():
+            end = json.loads(self.ours("deploy.rhai", "--json", env=lab.env).stdout.splitlines()[-1])
+            expect((end["type"], end["changed"]) == ("run_finished", 0), "a run without changes", end)
+
+        self.absolute("second deploy.rhai, 7 nodes", self.alternate(self.options.runs or 7, noop), 3.0)
 
     # --- how
 
@@ -226,6 +270,21 @@ class Lab:
     def inside(self, node, *command):
         self.do("exec", node, "--", *command)
 
+    def start(self, node, *command):
+        """A command as root on a node, left to itself."""
+        arguments = [self.bench.e2blab, "--name", self.name, "exec", node, "--", *command]
+        return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
+    def newest_deployment(self, job):
+        """The version of the job that was deployed last."""
+        ask = f"curl -sf localhost:4646/v1/job/{job}/deployments | jq 'map(.JobVersion) | max'"
+        return int(self.do("exec", "server-1", "--", "sh", "-c", ask).stdout)
+
+    def set(self, name, value):
+        """Changes one line of the lab's deploy.env."""
+        file = pathlib.Path(self.env["E2BSCRIPT_ENV_FILE"])
+        file.write_text(re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", file.read_text()))
+
     def read(self):
         file = pathlib.Path(self.do("env").stdout.strip())
         self.state, self.env = file.parent, {"E2BSCRIPT_ENV_FILE": str(file)}
@@ -235,6 +294,20 @@ class Lab:
         )
         pools = (values[f"{pool}_POOL_PRIVATE"] for pool in ("SERVER", "API", "CLIENT"))
         self.hosts = [host for pool in pools for host in pool.split(",") if host]
+
+
+# Prints the moment, in nanoseconds, in which a server first says that a newer deployment of a job is successful.
+OBSERVER = """
+index=1
+while :; do
+    answer=$(curl -s -D /tmp/observed "localhost:4646/v1/job/$1/deployments?index=$index&wait=60s")
+    now=$(date +%s%N)
+    case $(echo "$answer" | jq -r --argjson old "$2" 'map(select(.JobVersion > $old)) | map(.Status) | join(" ")') in
+        *successful*) echo "$now"; exit;;
+    esac
+    index=$(tr -d '\\r' < /tmp/observed | sed -n 's/^X-Nomad-Index: //Ip')
+done
+"""
 
 
 def environment():
@@ -271,7 +344,7 @@ def table(rows):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-GROUPS = ["start", "hostname", "upload", "stage"]
+GROUPS = ["start", "hostname", "upload", "stage", "services"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -96,3 +96,11 @@ fn talk(call: &Call, level: Level, message: &str) {
         step: Context::step(),
     });
 }
+
+/// A string, or a blob where the bytes are no text.
+pub(crate) fn bytes_or_text(bytes: Vec<u8>) -> rhai::Dynamic {
+    String::from_utf8(bytes).map_or_else(
+        |error| rhai::Dynamic::from_blob(error.into_bytes()),
+        rhai::Dynamic::from,
+    )
+}

@@ -26,6 +26,18 @@ pub struct Member {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A node of the catalog.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default, rename_all(deserialize = "PascalCase"))]
+pub struct Node {
+    #[serde(rename(deserialize = "ID"))]
+    pub id: String,
+    #[serde(rename(deserialize = "Node"))]
+    pub name: String,
+    pub address: String,
+    pub datacenter: String,
+}
+
 /// An instance of a service, with the checks that decide about it.
 #[derive(Clone, Debug, Default, Serialize, PartialEq, Eq)]
 pub struct Instance {
@@ -120,6 +132,17 @@ impl Consul {
     /// Every agent that the asked one knows, gone ones too.
     pub async fn members(&self) -> Result<Vec<Member>, Error> {
         self.api.get("/v1/agent/members", &[]).await
+    }
+
+    /// The nodes of the catalog, those too that do not answer any more.
+    pub async fn list_nodes(&self) -> Result<Vec<Node>, Error> {
+        self.api.get("/v1/catalog/nodes", &[]).await
+    }
+
+    /// All checks in a state: `passing`, `warning`, `critical` or `any`.
+    pub async fn list_checks(&self, state: &str) -> Result<Vec<Check>, Error> {
+        let path = format!("/v1/health/state/{}", percent_encode(state));
+        self.api.get(&path, &[]).await
     }
 
     /// The names of all services, with their tags.

@@ -38,6 +38,16 @@ impl Guard {
     }
 }
 
+/// How a key is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    pub guard: Guard,
+    /// Take the key as a lock for this session; it is set only if nobody else has it.
+    pub acquire: Option<String>,
+    /// Give the lock of this session back.
+    pub release: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Raw {
@@ -63,10 +73,17 @@ impl Consul {
     }
 
     /// Sets a key. `false` when the guard did not hold, and nothing was changed.
-    pub async fn kv_put(&self, key: &str, value: Vec<u8>, guard: Guard) -> Result<bool, Error> {
-        let index = guard.query();
-        let query = index.as_deref().map(|index| ("cas", index));
-        let query: Vec<(&str, &str)> = query.into_iter().collect();
+    pub async fn kv_put(&self, key: &str, value: Vec<u8>, change: &Change) -> Result<bool, Error> {
+        let index = change.guard.query();
+        let query = [
+            ("cas", index.as_deref()),
+            ("acquire", change.acquire.as_deref()),
+            ("release", change.release.as_deref()),
+        ];
+        let query = query.into_iter();
+        let query: Vec<(&str, &str)> = query
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
         let answer = self
             .api
             .call(Method::PUT, &path(key), &query, Some(value.into()))
@@ -99,6 +116,11 @@ impl Consul {
             session: raw.session,
         })
     }
+}
+
+/// Where a key is, for those who watch it.
+pub(super) fn key_path(key: &str) -> String {
+    path(key)
 }
 
 /// Slashes part a key into folders and stay as they are.

@@ -66,8 +66,9 @@ pub fn failure_of(error: &EvalAltResult) -> Failure {
     }
 }
 
-/// `throw "text"`, or `throw #{ kind, message, help, host, exit, failures }`: `exit` names the class
-/// of exit code, `failures` lists what this one stands for, as strings or as such maps.
+/// `throw "text"`, or `throw #{ kind, message, help, host, exit, output, causes, failures }`: `exit`
+/// names the class of exit code, `output` has the last lines of what failed, `causes` what led to it,
+/// `failures` lists what this one stands for, as strings or as such maps.
 fn thrown(value: &Dynamic) -> Failure {
     let Some(map) = value.read_lock::<rhai::Map>() else {
         return Failure::new("script.thrown", value.to_string());
@@ -85,7 +86,14 @@ fn thrown(value: &Dynamic) -> Failure {
         .get("failures")
         .and_then(|items| items.read_lock::<rhai::Array>().map(|items| items.clone()))
         .unwrap_or_default();
+    let lines = |name: &str| {
+        map.get(name)
+            .and_then(super::ty::strings)
+            .unwrap_or_default()
+    };
     Failure {
+        output: lines("output"),
+        causes: lines("causes"),
         message: field("message").unwrap_or_else(|| value.to_string()),
         help: field("help"),
         host: field("host"),

@@ -117,6 +117,38 @@ impl Page<'_> {
             // Writing to a string fails only when a source lies about itself: the words remain.
             self.line(2, &visible(&report.message));
         }
+        self.last_lines(&report.output);
+    }
+
+    /// What failed had a last word: it stands with the message, before the script's lines.
+    fn last_lines(&mut self, output: &[String]) {
+        if output.is_empty() {
+            return;
+        }
+        let drawn = std::mem::take(&mut self.text);
+        let is_frame = |line: &str| {
+            let line = crate::report::text::without_color(line);
+            let line = line.trim_start();
+            line.starts_with('╭') || line.starts_with(",-[")
+        };
+        let mut said = false;
+        for line in drawn.lines() {
+            if !said && is_frame(line) {
+                said = true;
+                self.quote(output);
+            }
+            self.line(0, line);
+        }
+        if !said {
+            self.quote(output);
+        }
+    }
+
+    fn quote(&mut self, output: &[String]) {
+        let bar = self.paint.dim(if self.options.unicode { "┃" } else { "|" });
+        for line in output.iter().flat_map(|text| text.lines()) {
+            self.line(4, &format!("{bar} {}", visible(line)));
+        }
     }
 
     fn facts(&mut self, report: &Diagnostic, indent: usize) {
@@ -132,7 +164,6 @@ impl Page<'_> {
             };
             facts.push((name, value));
         }
-        facts.extend((!report.output.is_empty()).then(|| ("output", report.output.join("\n"))));
         let width = facts
             .iter()
             .map(|(name, _)| name.chars().count())
@@ -207,6 +238,7 @@ impl Page<'_> {
         for cause in &failure.causes {
             self.line(4, &format!("because {}", visible(cause)));
         }
+        self.quote(&failure.output);
         self.facts(&report, 4);
         for nested in &failure.failures {
             let host = nested

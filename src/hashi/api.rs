@@ -8,10 +8,14 @@ use serde::de::DeserializeOwned;
 
 use super::{Error, Product, Settings};
 use crate::http::header::{HeaderName, HeaderValue};
-use crate::http::{Client, Error as HttpError, Method, Request, Url, Via};
+use crate::http::{self, Client, Error as HttpError, Method, Request, Tunnel, Url, Via};
+use crate::secret::Secret;
+use crate::wire::{Dialer, Tcp};
 
 /// How long servers may be without a leader, or not answer, before a request fails.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a connection from this machine may take to come up.
+const CONNECT: Duration = Duration::from_secs(10);
 /// The pause before a request is sent again; a new leader takes a second or two.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -20,22 +24,35 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct Peer {
     /// What errors call it; empty for this machine.
     pub name: String,
-    pub via: Via,
+    /// How it is reached; `None` for a connection from this machine.
+    pub dialer: Option<Arc<dyn Dialer>>,
 }
 
-/// Called when a request has to be sent again: what went wrong, and who is asked next.
-pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;
+/// What the caller wants to hear of.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// A request has to be sent again: what went wrong, and who is asked next.
+    pub on_retry: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    /// A request is sent: the name of the peer.
+    pub on_request: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+}
+
+#[derive(Clone)]
+struct Way {
+    name: String,
+    via: Via,
+}
 
 /// The API of one cluster; the requests of all who share it are counted together.
 pub struct Api {
     product: &'static Product,
     settings: Settings,
     http: Arc<Client>,
-    peers: Vec<Peer>,
-    /// The peer that answered last.
+    ways: Vec<Way>,
+    /// The way by which an answer came last.
     current: AtomicUsize,
     requests: AtomicU64,
-    on_retry: Option<OnRetry>,
+    hooks: Hooks,
 }
 
 /// An answer and the index of the data it shows.
@@ -54,23 +71,32 @@ impl Api {
         settings: Settings,
         http: Arc<Client>,
         mut peers: Vec<Peer>,
-        on_retry: Option<OnRetry>,
-    ) -> Api {
+        hooks: Hooks,
+    ) -> Result<Api, Error> {
         if peers.is_empty() {
             peers.push(Peer {
                 name: String::new(),
-                via: Via::Direct,
+                dialer: None,
             });
         }
-        Api {
+        let ways: Result<Vec<Way>, HttpError> = peers
+            .into_iter()
+            .map(|peer| {
+                Ok(Way {
+                    via: via(peer.dialer, &settings.trust)?,
+                    name: peer.name,
+                })
+            })
+            .collect();
+        Ok(Api {
             product,
+            ways: ways.map_err(|source| Error::Http { product, source })?,
             settings,
             http,
-            peers,
             current: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
-            on_retry,
-        }
+            hooks,
+        })
     }
 
     /// The same API at another host, with the same port, token and ways there.
@@ -81,10 +107,13 @@ impl Api {
             product: self.product,
             settings,
             http: self.http.clone(),
-            peers: self.peers.clone(),
+            ways: self.ways.clone(),
             current: AtomicUsize::new(self.current.load(Ordering::Relaxed)),
             requests: AtomicU64::new(0),
-            on_retry: None,
+            hooks: Hooks {
+                on_retry: None,
+                ..self.hooks.clone()
+            },
         })
     }
 
@@ -96,6 +125,11 @@ impl Api {
     pub fn address(&self) -> String {
         let text = self.settings.address.value.to_string();
         text.trim_end_matches('/').to_owned()
+    }
+
+    /// What is shown as who asks, if anything is.
+    pub fn token(&self) -> Option<&Secret> {
+        self.settings.token.as_ref().map(|token| &token.value)
     }
 
     /// How many requests were sent so far.
@@ -175,32 +209,52 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
+        let response = self
+            .tried(&request, |via| self.http.request(&request, via))
+            .await?;
+        let header = response.headers.get(self.product.index_header);
+        let index = header.and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answer {
+            index: index.unwrap_or(0),
+            body: response.body,
+            request: request.shown(),
+        })
+    }
+
+    /// An answer that comes as it is written; nothing bounds the time it takes.
+    pub async fn open(&self, path: &str, query: &[(&str, &str)]) -> Result<http::Answer, Error> {
+        let request = self.request(Method::GET, path, query);
+        self.tried(&request, |via| self.http.open(&request, via))
+            .await
+    }
+
+    /// Sends a request by one way after the other, as long as that may help.
+    async fn tried<'a, T, F: Future<Output = Result<T, HttpError>>>(
+        &'a self,
+        request: &Request,
+        send: impl Fn(&'a Via) -> F,
+    ) -> Result<T, Error> {
         let mut since: Option<Instant> = None;
         loop {
             let turn = self.current.load(Ordering::Relaxed);
-            let Some(peer) = self.peers.get(turn % self.peers.len()) else {
+            let Some(way) = self.ways.get(turn % self.ways.len().max(1)) else {
                 return Err(self.unreachable("there is no way to it".to_owned(), None));
             };
             self.requests.fetch_add(1, Ordering::Relaxed);
-            let error = match self.http.request(&request, &peer.via).await {
-                Ok(response) => {
-                    let header = response.headers.get(self.product.index_header);
-                    let index = header.and_then(|value| value.to_str().ok()?.parse().ok());
-                    return Ok(Answer {
-                        index: index.unwrap_or(0),
-                        body: response.body,
-                        request: request.shown(),
-                    });
-                }
+            if let Some(on_request) = &self.hooks.on_request {
+                on_request(&way.name);
+            }
+            let error = match send(&way.via).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if !may_help(&error, &request.method) {
-                return Err(self.sort(error, &request, Duration::ZERO));
+                return Err(self.sort(error, request, Duration::ZERO));
             }
             // the index and the body are kept: another server may know
             let began = *since.get_or_insert_with(Instant::now);
             if began.elapsed() > PATIENCE {
-                return Err(self.sort(error, &request, began.elapsed()));
+                return Err(self.sort(error, request, began.elapsed()));
             }
             self.next_peer(turn, &error);
             tokio::time::sleep(jittered(PAUSE)).await;
@@ -215,9 +269,9 @@ impl Api {
             Ordering::Relaxed,
             Ordering::Relaxed,
         );
-        if let (Ok(_), Some(on_retry)) = (moved, &self.on_retry) {
-            let next = self.peers.get(turn.wrapping_add(1) % self.peers.len());
-            let next = next.map(|peer| peer.name.as_str()).unwrap_or_default();
+        if let (Ok(_), Some(on_retry)) = (moved, &self.hooks.on_retry) {
+            let next = self.ways.get(turn.wrapping_add(1) % self.ways.len().max(1));
+            let next = next.map(|way| way.name.as_str()).unwrap_or_default();
             let whom = match next {
                 "" => "asking again".to_owned(),
                 name => format!("asking {name}"),
@@ -256,11 +310,11 @@ impl Api {
     }
 
     fn unreachable(&self, why: String, help: Option<String>) -> Error {
-        let names = self.peers.iter().map(|peer| peer.name.clone());
+        let names = self.ways.iter().map(|way| way.name.clone());
         Error::Unreachable {
             product: self.product,
             address: self.address(),
-            source_of: self.settings.address.source,
+            source_of: self.settings.address.source.clone(),
             peers: names.filter(|name| !name.is_empty()).collect(),
             why,
             help,
@@ -281,7 +335,11 @@ impl Api {
                         product,
                         request,
                         why,
-                        token: self.settings.token.as_ref().map(|token| token.source),
+                        token: self
+                            .settings
+                            .token
+                            .as_ref()
+                            .map(|token| token.source.clone()),
                     },
                     404 => Error::NotFound {
                         product,
@@ -299,6 +357,15 @@ impl Api {
             source => Error::Http { product, source },
         }
     }
+}
+
+fn via(dialer: Option<Arc<dyn Dialer>>, trust: &http::Trust) -> Result<Via, HttpError> {
+    let dialer = match dialer {
+        Some(dialer) => dialer,
+        None if trust.is_default() => return Ok(Via::Direct),
+        None => Arc::new(Tcp::new(CONNECT)),
+    };
+    Ok(Via::Tunnel(Tunnel::trusting(dialer, trust)?))
 }
 
 /// Whether another attempt, or another server, may answer, and the first cannot have taken effect.
@@ -340,7 +407,7 @@ fn says(error: &HttpError, words: &[&str]) -> bool {
 }
 
 /// Half to one and a half times as long: many who wait do not come back at once.
-fn jittered(pause: Duration) -> Duration {
+pub(super) fn jittered(pause: Duration) -> Duration {
     let mut byte = [128];
     if aws_lc_rs::rand::fill(&mut byte).is_err() {
         return pause;

@@ -16,6 +16,12 @@ pub enum Error {
         source_of: Source,
         why: String,
     },
+    #[error("{source_of} cannot be used for {}: {why}", product.title)]
+    Setting {
+        product: &'static Product,
+        source_of: Source,
+        why: String,
+    },
     /// No server answered; the last reason is told.
     #[error("{} does not answer at `{address}` ({source_of}){}: {why}", product.title, tried(.peers))]
     Unreachable {
@@ -80,6 +86,7 @@ impl Error {
     pub fn kind(&self) -> String {
         let (product, what) = match self {
             Error::Address { product, .. } => (product, "address"),
+            Error::Setting { product, .. } => (product, "setting"),
             Error::Unreachable { product, .. } => (product, "unreachable"),
             Error::Denied { product, .. } => (product, "denied"),
             Error::NotFound { product, .. } => (product, "not_found"),
@@ -129,7 +136,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let mut failure = Failure::from_error(error.kind(), &error).maybe_help(error.help());
         failure.class = match &error {
-            Error::Address { .. } => Class::Usage,
+            Error::Address { .. } | Error::Setting { .. } => Class::Usage,
             Error::Unreachable { .. } | Error::NoLeader { .. } => Class::Unreachable,
             _ => Class::Failed,
         };

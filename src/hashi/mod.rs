@@ -6,7 +6,7 @@ mod error;
 mod settings;
 mod watch;
 
-pub use api::{Answer, Api, OnRetry, Peer};
+pub use api::{Answer, Api, Hooks, Peer};
 pub use error::Error;
-pub use settings::{Given, Product, Setting, Settings, Source};
+pub use settings::{Given, Product, Setting, Settings, Source, TrustVariables};
 pub use watch::Watch;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::stream::{self, BoxStream};
 use serde::de::DeserializeOwned;
 
+use super::api::jittered;
 use super::{Api, Error};
 use crate::http::Method;
 
-/// How long a server holds a question whose answer does not change.
+/// The longest that a server holds a question whose answer does not change; two thirds are usual.
 const WAIT: Duration = Duration::from_secs(60);
 /// Servers add up to a sixteenth, so that not all come back at once; the rest is for the wire.
 const SLACK: Duration = Duration::from_secs(20);
@@ -38,7 +39,9 @@ impl<'a, T: DeserializeOwned> Watch<'a, T> {
     /// is [`Error::NotFound`]. May be dropped at any point and called again.
     pub async fn next(&mut self) -> Result<T, Error> {
         loop {
-            let (index, wait) = (self.index.to_string(), format!("{}s", WAIT.as_secs()));
+            // not all who watch come back at once
+            let wait = jittered(WAIT * 2 / 3);
+            let (index, wait) = (self.index.to_string(), format!("{}ms", wait.as_millis()));
             let mut query: Vec<(&str, &str)> = self
                 .query
                 .iter()

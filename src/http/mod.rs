@@ -17,6 +17,7 @@ pub use ::reqwest::{Method, StatusCode, Url, header};
 pub use download::{Download, Downloaded, check, checksum};
 pub use error::Error;
 pub use request::{Expect, OnRetry, Request, Response};
+pub use tls::Trust;
 pub use tunnel::Tunnel;
 pub use url::{parse as parse_url, percent_encode};
 
@@ -48,7 +49,7 @@ impl Client {
             .user_agent(AGENT)
             .connect_timeout(CONNECT)
             .redirect(redirect::Policy::limited(REDIRECTS))
-            .tls_backend_preconfigured(tls::config()?)
+            .tls_backend_preconfigured(tls::config(&Trust::default())?)
             .no_proxy();
         for proxy in url::proxies()? {
             builder = builder.proxy(proxy);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -16,7 +16,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, LOCATION, U
 use reqwest::{Method, Url};
 use tower_service::Service;
 
-use super::{AGENT, Answer, CONNECT, Error, REDIRECTS, Request, tls};
+use super::{AGENT, Answer, CONNECT, Error, REDIRECTS, Request, Trust, tls};
 use crate::wire::{BoxStream, DialError, Dialer};
 
 /// How long an unused connection is kept: each holds a channel of its host's connection.
@@ -32,9 +32,19 @@ impl Tunnel {
     /// Names in URLs are resolved by the dialer; certificates are judged on this machine, against
     /// the name in the URL.
     pub fn new(dialer: Arc<dyn Dialer>) -> Result<Tunnel, Error> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config()?)
-            .https_or_http()
+        Tunnel::trusting(dialer, &Trust::default())
+    }
+
+    /// As [`Tunnel::new`], with authorities, an identity or a name other than the workstation's
+    /// and the URL's.
+    pub fn trusting(dialer: Arc<dyn Dialer>, trust: &Trust) -> Result<Tunnel, Error> {
+        let mut builder = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::config(trust)?)
+            .https_or_http();
+        if let Some(name) = trust.name()? {
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+        }
+        let connector = builder
             .enable_all_versions()
             .wrap_connector(Connector { dialer });
         let client = Client::builder(TokioExecutor::new())

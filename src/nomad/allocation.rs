@@ -1,6 +1,7 @@
 //! Allocations: a group of tasks on a node, and what happened to them.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,9 @@ pub struct Allocation {
 pub struct AllocationHealth {
     /// `None` while it is not known.
     pub healthy: Option<bool>,
+    /// When that was found, in ISO 8601, by the node's clock; empty while it is not known.
+    #[serde(deserialize_with = "or_default")]
+    pub timestamp: String,
     pub canary: bool,
 }
 
@@ -98,6 +102,31 @@ impl Allocation {
         self.id.get(..8).unwrap_or(&self.id)
     }
 
+    /// When a task of it was started last, in nanoseconds since 1970.
+    pub fn started(&self) -> i64 {
+        let events = self.task_states.values().flat_map(|task| &task.events);
+        let started = events.filter(|event| event.kind == "Started");
+        started.map(|event| event.time).max().unwrap_or_default()
+    }
+
+    fn runs_since(&self, since: i64) -> bool {
+        let mut running = self
+            .task_states
+            .values()
+            .filter(|task| task.state == "running")
+            .peekable();
+        let all_run = self
+            .task_states
+            .values()
+            .all(|task| task.state == "running" || (task.state == "dead" && !task.failed));
+        running.peek().is_some()
+            && all_run
+            && running.all(|task| {
+                let started = |event: &TaskEvent| event.kind == "Started" && event.time > since;
+                task.events.iter().any(started)
+            })
+    }
+
     /// How often its tasks were started anew.
     pub fn restarts(&self) -> u64 {
         self.task_states.values().map(|task| task.restarts).sum()
@@ -135,6 +164,34 @@ impl Nomad {
                     many => format!("{many} begin with it: give more of the id"),
                 },
             }),
+        }
+    }
+
+    /// Waits by blocking queries until the tasks of an allocation that run have been started after
+    /// `since` (nanoseconds since 1970, by the node's clock); gives the allocation as it is then,
+    /// and whether it was within the time.
+    pub async fn wait_until_started(
+        &self,
+        allocation: &Allocation,
+        since: i64,
+        timeout: Duration,
+    ) -> Result<(bool, Allocation), ApiError> {
+        let end = Instant::now() + timeout;
+        let mut watch = self.watch_allocations(&allocation.job);
+        let mut known = allocation.clone();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(list) = tokio::time::timeout(left, watch.next()).await else {
+                return Ok((false, known));
+            };
+            let mine = list?.into_iter().find(|one| one.id == allocation.id);
+            known = mine.unwrap_or(known);
+            if known.status != "running" && known.status != "pending" {
+                return Ok((false, known));
+            }
+            if known.runs_since(since) {
+                return Ok((true, known));
+            }
         }
     }
 

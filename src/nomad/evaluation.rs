@@ -32,6 +32,9 @@ pub struct Evaluation {
     pub unplaced: BTreeMap<String, Placement>,
     pub create_index: u64,
     pub modify_index: u64,
+    /// When the scheduler was done with it, in nanoseconds since 1970, by the server's clock.
+    #[serde(rename(deserialize = "ModifyTime"))]
+    pub time: i64,
 }
 
 /// What the scheduler saw while it looked for a node.

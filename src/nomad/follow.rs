@@ -21,6 +21,8 @@ pub struct FollowOptions {
     pub timeout: Duration,
     /// How long a job without a deployment must run undisturbed: 10 seconds.
     pub settle: Duration,
+    /// Be content with canaries that are healthy and wait to be promoted.
+    pub canaries: bool,
 }
 
 impl Default for FollowOptions {
@@ -28,6 +30,7 @@ impl Default for FollowOptions {
         FollowOptions {
             timeout: Duration::from_secs(600),
             settle: Duration::from_secs(10),
+            canaries: false,
         }
     }
 }
@@ -35,6 +38,16 @@ impl Default for FollowOptions {
 /// Something worth telling while a job is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
+    /// The scheduler has come further with an evaluation.
+    Evaluation {
+        /// The first characters of its id.
+        evaluation: String,
+        /// Why there is one: `job-register`, `alloc-failure` and others.
+        trigger: String,
+        status: String,
+        /// What could not be placed, and why; empty when all was.
+        unplaced: String,
+    },
     /// An allocation is in a state that it was not in before.
     Allocation {
         /// The first characters of its id.
@@ -49,11 +62,15 @@ pub enum Progress {
         status: String,
         healthy: u64,
         desired: u64,
+        /// What Nomad says about it, such as that it waits to be promoted.
+        description: String,
     },
 }
 
 /// How long a deployment that cannot succeed is given to say so itself, and what comes instead.
-const LAST_WORDS: Duration = Duration::from_millis(1500);
+const LAST_WORDS: Duration = Duration::from_millis(1200);
+/// The same for one that says no more than is known already.
+const NO_WORDS: Duration = Duration::from_millis(200);
 /// How long a look at nothing is given before it is believed.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
@@ -79,6 +96,24 @@ impl Nomad {
         Ok(verdict)
     }
 
+    /// How a job is that nobody has just registered: a verdict at once, by what runs now.
+    pub async fn examine(&self, job: &str) -> Result<Verdict, Error> {
+        let registered = Registered {
+            job: job.to_owned(),
+            ..Registered::default()
+        };
+        let mut view = View::default();
+        let mut subject = self.subject(&registered).await?;
+        self.refresh(&subject, &mut view).await?;
+        let newest = view.newest().map(|evaluation| evaluation.id.clone());
+        subject.evaluation = newest.unwrap_or_default();
+        let reason = match subject.stopped {
+            true => Some(Reason::Stopped),
+            false => view.examine(&subject),
+        };
+        Ok(self.verdict(&subject, &view, reason).await)
+    }
+
     /// The version that was registered; somebody may have registered another since.
     async fn subject(&self, registered: &Registered) -> Result<Subject, Error> {
         let job = self.get_job(&registered.job).await?;
@@ -97,6 +132,7 @@ impl Nomad {
                 .filter_map(|group| group.get("Count").and_then(Value::as_u64))
                 .sum(),
             evaluation: registered.evaluation.clone(),
+            stopped: job.get("Stop").and_then(Value::as_bool).unwrap_or(false),
         })
     }
 
@@ -141,6 +177,9 @@ impl Nomad {
                 continue;
             }
             report(subject, view, &mut told, tell);
+            if options.canaries && view.awaits_promotion(subject) {
+                return Ok(None);
+            }
             match view.judge(subject) {
                 Judgement::Healthy => return Ok(None),
                 Judgement::Failed(reason) => {
@@ -163,11 +202,15 @@ impl Nomad {
                 }
                 Judgement::Failing(reason) => {
                     let since = *failing.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= LAST_WORDS {
+                    let patience = match reason {
+                        Reason::Deployment if !view.may_revert(subject) => NO_WORDS,
+                        _ => LAST_WORDS,
+                    };
+                    if since.elapsed() >= patience {
                         self.refresh(subject, view).await?;
                         return Ok(Some(reason));
                     }
-                    wake = Some(LAST_WORDS.saturating_sub(since.elapsed()));
+                    wake = Some(patience.saturating_sub(since.elapsed()));
                 }
                 Judgement::Nothing => match &steady {
                     Some((_, since)) if since.elapsed() >= SECOND_LOOK => {
@@ -230,6 +273,24 @@ fn report(
     told: &mut Vec<Progress>,
     tell: &mut (dyn FnMut(Progress) + Send),
 ) {
+    let own = |evaluation: &&Evaluation| evaluation.id == subject.evaluation;
+    let since = view.evaluations.iter().find(own);
+    let since = since.map_or(u64::MAX, |evaluation| evaluation.create_index);
+    let evaluations = view
+        .evaluations
+        .iter()
+        .filter(|evaluation| {
+            own(evaluation) || (evaluation.create_index > since && !evaluation.unplaced.is_empty())
+        })
+        .map(|evaluation| Progress::Evaluation {
+            evaluation: evaluation.id.get(..8).unwrap_or(&evaluation.id).to_owned(),
+            trigger: evaluation.triggered_by.clone(),
+            status: evaluation.status.clone(),
+            unplaced: match evaluation.unplaced.is_empty() {
+                true => String::new(),
+                false => super::verdict::unplaced(Some(evaluation)),
+            },
+        });
     let allocations = view.own(subject).map(|allocation| {
         let events = allocation
             .task_states
@@ -251,8 +312,9 @@ fn report(
             status: deployment.status.clone(),
             healthy: deployment.groups.values().map(|group| group.healthy).sum(),
             desired: deployment.groups.values().map(|group| group.desired).sum(),
+            description: deployment.description.clone(),
         });
-    for progress in allocations.chain(deployments) {
+    for progress in evaluations.chain(allocations).chain(deployments) {
         if !told.contains(&progress) {
             told.push(progress.clone());
             tell(progress);

@@ -45,6 +45,20 @@ pub struct Plan {
     pub warnings: String,
 }
 
+/// A version of a job that Nomad keeps.
+#[derive(Clone, Debug, Default, Serialize, PartialEq)]
+pub struct JobVersion {
+    pub version: u64,
+    /// Whether a deployment of it was successful.
+    pub stable: bool,
+    /// When it was registered, in seconds since 1970.
+    pub submitted: i64,
+    /// What is other than in the version before it; empty for the oldest that is kept.
+    pub diff: Vec<Change>,
+    /// The `meta` of its tasks, by name; of equal names the last.
+    pub meta: BTreeMap<String, String>,
+}
+
 /// A job that was registered, stopped or reverted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
 #[serde(default, rename_all(deserialize = "PascalCase"))]
@@ -183,6 +197,31 @@ impl Nomad {
         self.api.get(&path(&["job", id]), &[]).await
     }
 
+    /// The versions of a job that Nomad keeps, newest first.
+    pub async fn list_versions(&self, id: &str) -> Result<Vec<JobVersion>, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Versions {
+            versions: Vec<Value>,
+            diffs: Option<Vec<Value>>,
+        }
+        let query = [("diffs", "true")];
+        let path = path(&["job", id, "versions"]);
+        let found: Versions = self.api.get(&path, &query).await?;
+        let diffs = found.diffs.unwrap_or_default();
+        let versions = found.versions.iter().enumerate().map(|(index, job)| {
+            let number = |name: &str| job.get(name).and_then(Value::as_i64).unwrap_or_default();
+            JobVersion {
+                version: u64::try_from(number("Version")).unwrap_or_default(),
+                stable: job.get("Stable").and_then(Value::as_bool).unwrap_or(false),
+                submitted: number("SubmitTime") / 1_000_000_000,
+                diff: diffs.get(index).map(diff::changes).unwrap_or_default(),
+                meta: metas(job),
+            }
+        });
+        Ok(versions.collect())
+    }
+
     /// The names under which a job's services are known.
     pub async fn services_of(&self, id: &str) -> Result<Vec<String>, ApiError> {
         Ok(services(&self.get_job(id).await?))
@@ -211,6 +250,24 @@ impl Nomad {
             ..reverted
         })
     }
+}
+
+/// The `meta` of all tasks.
+fn metas(job: &Value) -> BTreeMap<String, String> {
+    let list = |value: &Value, name: &str| -> Vec<Value> {
+        let list = value.get(name).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let mut found = BTreeMap::new();
+    for group in list(job, "TaskGroups") {
+        for task in list(&group, "Tasks") {
+            let meta = task.get("Meta").and_then(Value::as_object);
+            for (name, value) in meta.into_iter().flatten() {
+                found.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// The services that a job's groups and tasks register.

@@ -19,6 +19,8 @@ pub struct Subject {
     pub wanted: u64,
     /// The evaluation that places it; empty when there is none.
     pub evaluation: String,
+    /// Somebody stopped it.
+    pub stopped: bool,
 }
 
 /// What Nomad says of the job.
@@ -143,6 +145,12 @@ impl View {
                 _ => Judgement::Nothing,
             };
         }
+        // a system job is renewed node by node: all of it is of this version only at the end
+        let older = self.allocations.iter().any(|allocation| {
+            allocation.version < subject.version
+                && allocation.desired == "run"
+                && matches!(allocation.status.as_str(), "running" | "pending")
+        });
         let is = |status: &str| meant.iter().all(|allocation| allocation.status == status);
         let some = |status: &str| meant.iter().any(|allocation| allocation.status == status);
         if some("lost") {
@@ -154,10 +162,55 @@ impl View {
         if batch && is("complete") {
             return Judgement::Healthy;
         }
-        match !batch && is("running") && meant.iter().all(|one| all_tasks_run(one)) {
+        match !batch && !older && is("running") && meant.iter().all(|one| all_tasks_run(one)) {
             true => Judgement::Steady,
             false => Judgement::Wait,
         }
+    }
+
+    /// Whether its canaries are healthy and wait for somebody to promote them.
+    pub fn awaits_promotion(&self, subject: &Subject) -> bool {
+        self.deployment(subject)
+            .is_some_and(Deployment::awaits_promotion)
+    }
+
+    /// Whether Nomad goes back to an older version if the deployment fails.
+    pub fn may_revert(&self, subject: &Subject) -> bool {
+        self.deployment(subject).is_some_and(Deployment::may_revert)
+    }
+
+    /// Judges a job that nobody has just registered: what counts is what runs now. `None` when it
+    /// is as it should be.
+    pub fn examine(&self, subject: &Subject) -> Option<Reason> {
+        let batch = matches!(subject.kind.as_str(), "batch" | "sysbatch");
+        let meant: Vec<&Allocation> = self
+            .own(subject)
+            .filter(|allocation| allocation.desired == "run")
+            .collect();
+        let running = meant.iter().filter(|one| {
+            let health = one.deployment.as_ref().and_then(|state| state.healthy);
+            one.status == "running" && all_tasks_run(one) && health != Some(false)
+        });
+        let enough = match subject.kind.as_str() {
+            "system" => {
+                let all = meant.iter().filter(|one| one.status != "lost").count();
+                all > 0 && running.count() == all
+            }
+            _ => running.count() as u64 >= subject.wanted,
+        };
+        if batch || enough {
+            return None;
+        }
+        let unplaced = self.newest().is_some_and(|one| !one.unplaced.is_empty());
+        let is = |status: &str| self.own(subject).any(|one| one.status == status);
+        Some(
+            match self.deployment(subject).map(|one| one.status.as_str()) {
+                _ if is("lost") && unplaced => Reason::Lost,
+                _ if unplaced || meant.is_empty() && !is("failed") => Reason::Placement,
+                Some("failed") => Reason::Deployment,
+                _ => Reason::Task,
+            },
+        )
     }
 
     /// Changes when a task was started anew, or elsewhere: what ran steadily begins again.
@@ -195,6 +248,7 @@ mod tests {
             kind: kind.into(),
             wanted: 1,
             evaluation: "e".into(),
+            stopped: false,
         }
     }
 
@@ -314,6 +368,41 @@ mod tests {
             task.restarts = RESTARTS;
         }
         assert_eq!(crashing.judge(&system), failed);
+    }
+
+    #[test]
+    fn a_system_job_that_is_renewed_node_by_node_is_waited_for() {
+        let system = subject("system");
+        let mut view = view("running");
+        view.allocations[1].status = "running".into();
+        assert_eq!(view.judge(&system), Judgement::Wait);
+        view.allocations[1].desired = "stop".into();
+        assert_eq!(view.judge(&system), Judgement::Steady);
+    }
+
+    /// As versions from 1.11 on give them.
+    #[test]
+    fn a_system_job_with_a_deployment_is_judged_by_it() {
+        let mut view = view("running");
+        view.deployments = vec![deployment("running", "")];
+        assert_eq!(view.judge(&subject("system")), Judgement::Wait);
+        view.deployments = vec![deployment("successful", "")];
+        assert_eq!(view.judge(&subject("system")), Judgement::Healthy);
+    }
+
+    #[test]
+    fn what_runs_now_counts_for_a_job_that_was_registered_long_ago() {
+        let service = subject("service");
+        let mut view = view("running");
+        // it came up after its deployment had been given up
+        view.deployments = vec![deployment("failed", "")];
+        assert_eq!(view.examine(&service), None);
+        view.allocations[0].status = "failed".into();
+        assert_eq!(view.examine(&service), Some(Reason::Deployment));
+        view.deployments.clear();
+        assert_eq!(view.examine(&service), Some(Reason::Task));
+        view.allocations.clear();
+        assert_eq!(view.examine(&service), Some(Reason::Placement));
     }
 
     #[test]

@@ -5,16 +5,23 @@ mod cluster;
 mod deployment;
 mod diff;
 mod evaluation;
+mod files;
 mod follow;
 mod hcl;
 mod job;
 mod judge;
 mod logs;
+mod node;
+mod operate;
+mod variable;
 mod verdict;
+mod version;
 
 use std::sync::Arc;
 
-use crate::hashi::{Answer, Api, Error as ApiError, Given, OnRetry, Peer, Product, Settings};
+use crate::hashi::{
+    Answer, Api, Error as ApiError, Given, Hooks, Peer, Product, Settings, TrustVariables,
+};
 use crate::http::{Client, Method};
 
 pub use allocation::{Allocation, TaskEvent, TaskState};
@@ -22,10 +29,15 @@ pub use cluster::{Member, Node};
 pub use deployment::{Deployment, DeploymentGroup};
 pub use diff::{Change, lines as diff_lines};
 pub use evaluation::{Evaluation, Placement};
+pub use files::FileEntry;
 pub use follow::{FollowOptions, Progress};
-pub use job::{JobStub, Plan, Registered};
+pub use job::{JobStub, JobVersion, Plan, Registered};
 pub use logs::{LogOptions, Stream};
+pub use node::DrainOptions;
+pub use operate::Dispatched;
+pub use variable::{Variable, VariableStub};
 pub use verdict::{Reason, Verdict};
+pub use version::Version;
 
 /// Nomad on the wire.
 pub static PRODUCT: Product = Product {
@@ -34,7 +46,15 @@ pub static PRODUCT: Product = Product {
     address_variable: "NOMAD_ADDR",
     token_variable: "NOMAD_TOKEN",
     scope_variables: &[("NOMAD_REGION", "region"), ("NOMAD_NAMESPACE", "namespace")],
+    token_file_variable: None,
     tls_variable: None,
+    trust_variables: TrustVariables {
+        authorities: "NOMAD_CACERT",
+        certificate: "NOMAD_CLIENT_CERT",
+        key: "NOMAD_CLIENT_KEY",
+        server_name: "NOMAD_TLS_SERVER_NAME",
+        unchecked: ("NOMAD_SKIP_VERIFY", true),
+    },
     token_header: "X-Nomad-Token",
     index_header: "X-Nomad-Index",
     default_address: "http://127.0.0.1:4646",
@@ -57,6 +77,17 @@ pub enum Error {
         wanted: u64,
         why: String,
     },
+    /// A variable was changed since it was read.
+    #[error("the variable `{path}` was changed by someone else: {why}")]
+    VariableConflict { path: String, why: String },
+    /// What was asked for is done otherwise by the version that answers.
+    #[error(
+        "Nomad {version} does not do this as the versions that are known do ({}): {error}",
+        version::KNOWN
+    )]
+    Unsupported { version: Version, error: Box<Error> },
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl From<Error> for crate::diag::Failure {
@@ -77,6 +108,21 @@ impl From<Error> for crate::diag::Failure {
             }
             Error::Conflict { .. } => Failure::from_error("nomad.conflict", &error)
                 .help("look at the plan again: what it showed is not what would happen now"),
+            Error::VariableConflict { .. } => Failure::from_error("nomad.conflict", &error)
+                .help("read it again, and put what is wanted into what is there now"),
+            Error::Unsupported {
+                version,
+                error: inner,
+            } => {
+                let message = Error::Unsupported {
+                    version: version.clone(),
+                    error: inner,
+                };
+                Failure::from_error("nomad.unsupported", &message)
+                    .detail("version", version.text)
+                    .help("a newer e2bscript may know this version; until then use Nomad's own command line for this")
+            }
+            Error::Refused(message) => Failure::usage("nomad.argument", message),
         }
     }
 }
@@ -85,26 +131,33 @@ impl From<Error> for crate::diag::Failure {
 #[derive(Clone)]
 pub struct Nomad {
     api: Arc<Api>,
+    version: Arc<tokio::sync::OnceCell<Version>>,
 }
 
 impl Nomad {
-    /// What `given` leaves out comes from `NOMAD_ADDR`, `NOMAD_TOKEN`, `NOMAD_REGION` and
-    /// `NOMAD_NAMESPACE`. Nothing is sent yet.
+    /// What `given` leaves out comes from `NOMAD_ADDR`, `NOMAD_TOKEN`, `NOMAD_REGION`,
+    /// `NOMAD_NAMESPACE` and the variables for TLS. Nothing is sent yet.
     pub fn new(
         http: Arc<Client>,
         peers: Vec<Peer>,
         given: Given,
-        on_retry: Option<OnRetry>,
+        hooks: Hooks,
     ) -> Result<Nomad, ApiError> {
         let settings = Settings::new(&PRODUCT, given, |name| std::env::var(name).ok())?;
         Ok(Nomad {
-            api: Arc::new(Api::new(&PRODUCT, settings, http, peers, on_retry)),
+            api: Arc::new(Api::new(&PRODUCT, settings, http, peers, hooks)?),
+            version: Arc::default(),
         })
     }
 
     /// The address as people know it.
     pub fn address(&self) -> String {
         self.api.address()
+    }
+
+    /// What is shown as who asks, if anything is.
+    pub fn token(&self) -> Option<&crate::secret::Secret> {
+        self.api.token()
     }
 
     /// How many requests were sent so far.

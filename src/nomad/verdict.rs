@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Nomad;
 use super::allocation::{Allocation, TaskEvent, TaskState};
+use super::evaluation::Evaluation;
 use super::judge::{Subject, View};
 
 /// What decided that a job is not healthy.
@@ -26,6 +27,8 @@ pub enum Reason {
     Lost,
     /// Somebody registered a newer version.
     Superseded,
+    /// Somebody stopped the job.
+    Stopped,
     /// Time was up.
     Deadline(Duration),
 }
@@ -41,6 +44,7 @@ impl Reason {
             Reason::Reverted => "reverted",
             Reason::Lost => "lost",
             Reason::Superseded => "superseded",
+            Reason::Stopped => "stopped",
             Reason::Deadline(_) => "deadline",
         }
     }
@@ -66,12 +70,15 @@ pub struct Verdict {
     pub log: Vec<String>,
     /// The version that runs instead, where Nomad went back to it.
     pub reverted_to: Option<u64>,
+    /// Seconds from Nomad's own time of what decided it to the verdict, where Nomad gives one. The
+    /// clocks are the cluster's and this machine's: it means something where they agree.
+    pub lag: Option<f64>,
     #[serde(skip)]
     pub took: Duration,
 }
 
 /// How many of a task's last lines are told.
-const LINES: usize = 6;
+const LINES: usize = 4;
 
 impl Nomad {
     pub(super) async fn verdict(
@@ -96,8 +103,40 @@ impl Nomad {
                 .last_lines(&verdict.allocation, &verdict.task, LINES)
                 .await;
         }
+        let known = known(subject, view, &reason);
+        verdict.lag = known.map(|known| (now() - known) as f64 / 1e9);
         verdict
     }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_nanos_opt().unwrap_or_default()
+}
+
+/// When Nomad came to know what decided, in nanoseconds since 1970, by its own account.
+fn known(subject: &Subject, view: &View, reason: &Reason) -> Option<i64> {
+    let known = match reason {
+        Reason::Stopped | Reason::Superseded | Reason::Deadline(_) => return None,
+        Reason::Evaluation => {
+            let mine = |evaluation: &&Evaluation| evaluation.id == subject.evaluation;
+            view.evaluations.iter().find(mine)?.time
+        }
+        Reason::Placement | Reason::Lost => view.newest()?.time,
+        Reason::Task | Reason::Deployment | Reason::Reverted => {
+            let blamed = to_blame(subject, view)?;
+            // a deployment is given up once an allocation is known to be unhealthy
+            let health = blamed
+                .deployment
+                .as_ref()
+                .filter(|health| health.healthy == Some(false))
+                .and_then(|health| chrono::DateTime::parse_from_rfc3339(&health.timestamp).ok())
+                .and_then(|time| time.timestamp_nanos_opt());
+            let events = blamed.task_states.values().flat_map(|task| &task.events);
+            health.or_else(|| events.map(|event| event.time).max())?
+        }
+    };
+    (known > 0).then_some(known)
 }
 
 /// The cause in one sentence; further facts go into the verdict.
@@ -109,9 +148,9 @@ fn explain(verdict: &mut Verdict, subject: &Subject, view: &View, reason: &Reaso
         .max_by_key(|deployment| deployment.create_index);
     verdict.reverted_to = deployment.and_then(|deployment| deployment.reverted_to());
     if let Some(version) = verdict.reverted_to {
-        verdict.notes.push(format!(
-            "Nomad went back to version {version}, which runs now"
-        ));
+        verdict
+            .notes
+            .push(format!("Nomad went back to version {version}"));
     }
     match reason {
         Reason::Evaluation => {
@@ -122,8 +161,9 @@ fn explain(verdict: &mut Verdict, subject: &Subject, view: &View, reason: &Reaso
             let why = evaluation.map(|evaluation| evaluation.description.clone());
             return format!("the scheduler gave up: {}", why.unwrap_or_default());
         }
+        Reason::Stopped => return "somebody stopped it".to_owned(),
         Reason::Superseded => return "somebody registered a newer version meanwhile".to_owned(),
-        Reason::Placement => return unplaced(view),
+        Reason::Placement => return unplaced(view.newest()),
         _ => {}
     }
     let Some(blamed) = to_blame(subject, view) else {
@@ -169,10 +209,8 @@ fn explain(verdict: &mut Verdict, subject: &Subject, view: &View, reason: &Reaso
     }
 }
 
-fn unplaced(view: &View) -> String {
-    let found = view
-        .newest()
-        .filter(|evaluation| !evaluation.unplaced.is_empty());
+pub(super) fn unplaced(evaluation: Option<&Evaluation>) -> String {
+    let found = evaluation.filter(|evaluation| !evaluation.unplaced.is_empty());
     let Some(evaluation) = found else {
         return "no node takes it: none has what its constraints and datacenters ask for"
             .to_owned();

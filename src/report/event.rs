@@ -301,6 +301,21 @@ pub struct WireStats {
     pub bytes_received: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostWire>,
+    /// Requests to HTTP APIs, all together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub requests: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apis: Vec<ApiRequests>,
+}
+
+/// Requests to one HTTP API by one way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiRequests {
+    /// What answers: `nomad`, `consul`.
+    pub api: String,
+    /// The host from which they were sent; empty for this machine.
+    pub host: String,
+    pub requests: u64,
 }
 
 /// Counters of the wire for one host.

@@ -31,8 +31,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub use builder::ReporterBuilder;
 pub use color::ColorChoice;
 pub use event::{
-    Action, CheckStatus, Direction, Event, HostSummary, HostWire, Level, Mode, Outcome, Record,
-    StepId, StepOutcome, Stream, WireStats, seconds,
+    Action, ApiRequests, CheckStatus, Direction, Event, HostSummary, HostWire, Level, Mode,
+    Outcome, Record, StepId, StepOutcome, Stream, WireStats, seconds,
 };
 pub use lines::{Line, LineSplitter};
 pub use mask::Masker;

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::report::{HostWire, WireStats};
+use crate::report::{ApiRequests, HostWire, WireStats};
 
 /// The counters of every host; cheap to clone.
 #[derive(Clone, Default)]
 pub struct Wire {
     hosts: Arc<Mutex<BTreeMap<String, Arc<HostCounters>>>>,
+    /// Requests by API and host.
+    apis: Arc<Mutex<BTreeMap<(String, String), u64>>>,
 }
 
 /// The counters of one host; a client keeps its `Arc` and counts without a lock.
@@ -40,6 +42,12 @@ impl Wire {
         self.lock().keys().cloned().collect()
     }
 
+    /// A request to an API was sent from a host; an empty one is this machine.
+    pub fn add_request(&self, api: &str, host: &str) {
+        let mut apis = self.apis.lock().unwrap_or_else(PoisonError::into_inner);
+        *apis.entry((api.to_owned(), host.to_owned())).or_default() += 1;
+    }
+
     /// Counters of all hosts, and the sums.
     pub fn summary(&self) -> WireStats {
         let mut sum = WireStats::default();
@@ -58,6 +66,15 @@ impl Wire {
             sum.bytes_sent += host.bytes_sent;
             sum.bytes_received += host.bytes_received;
             sum.hosts.push(host);
+        }
+        let apis = self.apis.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((api, host), requests) in apis.iter() {
+            sum.requests += requests;
+            sum.apis.push(ApiRequests {
+                api: api.clone(),
+                host: host.clone(),
+                requests: *requests,
+            });
         }
         sum
     }
@@ -138,5 +155,16 @@ mod tests {
         assert_eq!(sum.hosts.len(), 2);
         assert_eq!(first.busy(), Duration::from_millis(7));
         assert!(wire.get("c").is_none());
+        assert_eq!(sum.requests, 0);
+        for host in ["a", "b", "a"] {
+            wire.add_request("nomad", host);
+        }
+        let sum = wire.summary();
+        let apis: Vec<(&str, u64)> = sum
+            .apis
+            .iter()
+            .map(|one| (one.host.as_str(), one.requests))
+            .collect();
+        assert_eq!((sum.requests, apis), (3, vec![("a", 2), ("b", 1)]));
     }
 }

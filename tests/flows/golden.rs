@@ -57,6 +57,16 @@ fn settled(lab: &Lab, text: &str) -> String {
         (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:FINGERPRINT"),
         (r"[0-9a-f]{64}", "CHECKSUM"),
         (r"10\.(7[78])\.\d+\.", "10.$1.N."),
+        (
+            r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "ID",
+        ),
+        (r"allocation [0-9a-f]{8}\b", "allocation ID"),
+        (r"known_for( +)\d+\.\d\d s", "known_for${1}N s"),
+        (
+            r"\b(at index|is now at|[Vv]ersion|reverted_to)( *) \d+",
+            "$1$2 N",
+        ),
     ] {
         text = Regex::new(pattern)
             .unwrap()

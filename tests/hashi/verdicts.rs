@@ -6,8 +6,16 @@ use crate::lab::{Job, lab};
 
 /// Runs a job and hands out the verdict, without waiting for other tests.
 fn verdict(job: &Job) -> Value {
-    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ consul: k, settle: \"5s\", timeout: \"45s\" })";
+    let script = "n.try_wait_until_healthy(n.register(n.parse(TEXT)), #{ consul: k, settle: \"45s\", timeout: \"90s\" })";
     let verdict = lab().value(script, &job.given());
+    // what an idle machine takes is in docs/benchmarks.md; here others may be at work
+    let lag = verdict["lag"].as_f64();
+    println!(
+        "{:>6.2} s after Nomad knew: {}",
+        lag.unwrap_or_default(),
+        verdict["cause"]
+    );
+    assert!(lag.is_some_and(|lag| lag < 10.0), "{verdict:#}");
     lab().value("n.stop(NAME)", &[("NAME", job.name.to_owned())]);
     verdict
 }
@@ -71,15 +79,15 @@ fn a_crash_at_once() {
 }
 
 #[test]
-fn a_crash_after_a_while() {
+fn a_crash_after_half_a_minute() {
     let job = Job {
         kind: "system",
-        ..Job::new("later", 9105, "sleep 1.5; echo out of ideas >&2; exit 4")
+        ..Job::new("later", 9105, "sleep 30; echo out of ideas >&2; exit 4")
     };
     expect(
         &job,
         "task",
-        &["ended with status 4 after 2 s", "out of ideas"],
+        &["ended with status 4 after 30 s", "out of ideas"],
     );
 }
 

@@ -21,6 +21,7 @@ use crate::engine::session::Session;
 use crate::files::Sudo;
 use crate::report::HostWire;
 use crate::ssh::{self, HostKeyPolicy, Options, Ssh, Target};
+use crate::wire::{BoxFuture, BoxStream, DialError, Dialer};
 
 pub use result::{RESULT, RunResult};
 
@@ -137,6 +138,11 @@ impl HostHandle {
             .await
     }
 
+    /// Streams from the host; it is connected when the first is asked for.
+    pub fn dialer(&self) -> Arc<dyn Dialer> {
+        Arc::new(FromHost(self.clone()))
+    }
+
     /// How a command becomes root: not at all for one who is.
     fn sudo_for(&self, remote: &ssh::Host, wanted: bool) -> Sudo {
         if wanted && remote.user() != "root" {
@@ -144,6 +150,24 @@ impl HostHandle {
         } else {
             Sudo::None
         }
+    }
+}
+
+/// Opens streams from a host that may not be connected yet.
+struct FromHost(HostHandle);
+
+impl Dialer for FromHost {
+    fn dial<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<BoxStream, DialError>> {
+        Box::pin(async move {
+            match self.0.remote().await {
+                Ok(remote) => remote.dialer().dial(host, port).await,
+                Err(error) => Err(DialError::Tunnel {
+                    host: host.to_owned(),
+                    port,
+                    source: Arc::new(error),
+                }),
+            }
+        })
     }
 }
 

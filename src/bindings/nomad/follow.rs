@@ -13,13 +13,19 @@ use crate::engine::value;
 use crate::nomad::{FollowOptions, Nomad, Progress, Registered, Verdict};
 use crate::report::{Event, Level};
 
-use super::ERRORS;
+use super::{ERRORS, JOB, ask};
 use crate::bindings::cluster_api;
 
 const RUN: Param = Param::new(
     "registered",
     Ty::Map,
     "what `register` or `revert` returned",
+);
+const CONSUL: Opt = Opt::new(
+    "consul",
+    Ty::Handle("Consul"),
+    "",
+    "where the checks are whose output explains an unhealthy service",
 );
 const OPTIONS: &[Opt] = &[
     Opt::new("timeout", Ty::Duration, "\"10m\"", "the end of patience"),
@@ -30,14 +36,16 @@ const OPTIONS: &[Opt] = &[
         "how long a job without a deployment (a system job) must run undisturbed",
     ),
     Opt::new(
-        "consul",
-        Ty::Handle("Consul"),
-        "",
-        "where the checks are whose output explains an unhealthy service",
+        "canaries",
+        Ty::Bool,
+        "false",
+        "be content with canaries that are healthy and wait to be promoted",
     ),
+    CONSUL,
 ];
 const MAP: &str = "a map with `job`, `version`, `healthy`, `reason` (`evaluation`, `placement`, `task`, `deployment`, `reverted`, `lost`, \
-                   `superseded`, `deadline`; empty when healthy), `cause`, `notes`, `allocation`, `node`, `task`, `log`, `reverted_to` and `seconds`";
+                   `superseded`, `stopped`, `deadline`; empty when healthy), `cause`, `notes`, `allocation`, `node`, `task`, `log`, `reverted_to`, `seconds`, \
+                   and `lag`: seconds between Nomad's own time of what decided it and the verdict, `()` where Nomad gives none";
 
 pub const WAIT_UNTIL_HEALTHY: Function = Function {
     name: "wait_until_healthy",
@@ -76,6 +84,27 @@ pub const TRY_WAIT_UNTIL_HEALTHY: Function = Function {
     ..Function::BASE
 };
 
+pub const EXAMINE: Function = Function {
+    name: "examine",
+    doc: "How a job is that nobody has just registered: a verdict at once, by what runs now. A job that runs is healthy here, whatever its checks in Consul say.",
+    params: &[JOB],
+    options: &[CONSUL],
+    returns: MAP,
+    errors: ERRORS,
+    example: "nomad.examine(\"api\").cause",
+    body: |call| {
+        let (nomad, job) = (call.receiver::<Nomad>()?, call.string(0)?);
+        let consul = call.opt_handle::<Consul>("consul")?;
+        let verdict = ask(call, &nomad, async {
+            let mut verdict = nomad.examine(&job).await?;
+            explain(&nomad, consul.as_ref(), &mut verdict).await;
+            Ok::<_, crate::nomad::Error>(verdict)
+        })?;
+        shown(&verdict)
+    },
+    ..Function::BASE
+};
+
 fn follow(call: &mut Call) -> Result<Verdict, Raise> {
     let nomad = call.receiver::<Nomad>()?;
     let registered = registered(call)?;
@@ -90,21 +119,26 @@ fn follow(call: &mut Call) -> Result<Verdict, Raise> {
     let options = FollowOptions {
         timeout: cluster_api::duration(call, "timeout", defaults.timeout),
         settle: cluster_api::duration(call, "settle", defaults.settle),
+        canaries: call.opt_bool("canaries").unwrap_or(defaults.canaries),
     };
     let consul = call.opt_handle::<Consul>("consul")?;
     let mut tell = teller(call, &registered.job);
-    call.wait_ok(async {
+    ask(call, &nomad, async {
         let mut verdict = nomad.follow(&registered, &options, &mut tell).await?;
-        if let Some(consul) = consul.filter(|_| !verdict.healthy) {
-            let services = nomad.services_of(&verdict.job).await.unwrap_or_default();
-            for service in services {
-                verdict
-                    .notes
-                    .extend(failing_checks(&consul, &service).await);
-            }
-        }
+        explain(&nomad, consul.as_ref(), &mut verdict).await;
         Ok::<_, crate::nomad::Error>(verdict)
     })
+}
+
+/// Adds what the checks of an unhealthy job's services say; the verdict stands without them.
+async fn explain(nomad: &Nomad, consul: Option<&Consul>, verdict: &mut Verdict) {
+    let Some(consul) = consul.filter(|_| !verdict.healthy) else {
+        return;
+    };
+    let services = nomad.services_of(&verdict.job).await.unwrap_or_default();
+    for service in services {
+        verdict.notes.extend(failing_checks(consul, &service).await);
+    }
 }
 
 /// What the failing checks of a service said. The verdict stands without them.
@@ -117,7 +151,10 @@ async fn failing_checks(consul: &Consul, service: &str) -> Vec<String> {
             None => checks.extend(instance.checks),
         }
     }
-    checks.retain(|check| check.status != "passing" && check.service == service);
+    // one that has not run yet says nothing
+    checks.retain(|check| {
+        check.status != "passing" && check.service == service && !check.output.trim().is_empty()
+    });
     checks
         .iter()
         .map(|check| {
@@ -159,15 +196,32 @@ fn teller(call: &Call, job: &str) -> impl FnMut(Progress) + Send + use<> {
                 status,
                 event,
             } => format!("{job}: {allocation} on {node} is {status}: {event}"),
+            Progress::Evaluation {
+                evaluation,
+                trigger,
+                status,
+                unplaced,
+            } => match unplaced.as_str() {
+                "" => format!("{job}: evaluation {evaluation} ({trigger}) is {status}"),
+                why => format!("{job}: evaluation {evaluation} ({trigger}) is {status}: {why}"),
+            },
             Progress::Deployment {
                 status,
                 healthy,
                 desired,
-            } => format!("{job}: deployment is {status}, {healthy} of {desired} healthy"),
+                description,
+            } => {
+                let line = format!("{job}: deployment is {status}, {healthy} of {desired} healthy");
+                // the plain ones say what the status says
+                match description.as_str() {
+                    "Deployment is running" | "Deployment completed successfully" => line,
+                    more => format!("{line}: {more}"),
+                }
+            }
         };
         reporter.emit(Event::Log {
-            level: Level::Debug,
-            message: message.trim_end_matches(": ").to_owned(),
+            level: Level::Info,
+            message: message.trim_end_matches([' ', ':']).to_owned(),
             fields: serde_json::Map::new(),
             host: None,
             step,
@@ -202,6 +256,9 @@ fn failure(verdict: &Verdict) -> Failure {
         if !text.is_empty() {
             failure = failure.detail(name, text.clone());
         }
+    }
+    if let Some(lag) = verdict.lag {
+        failure = failure.detail("known_for", format!("{lag:.2} s"));
     }
     if let Some(version) = verdict.reverted_to {
         failure = failure.detail("reverted_to", version);

@@ -1,18 +1,17 @@
 //! Jobs: parse, validate, plan, run, stop, revert.
 
-use rhai::Dynamic;
+use rhai::{Dynamic, Map};
 use serde_json::Value;
 
-use crate::diag::Failure;
 use crate::engine::Call;
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Opt, Param};
-use crate::engine::ty::Ty;
+use crate::engine::ty::{self, Ty};
 use crate::engine::value::{self, Secrets};
 use crate::nomad::{Nomad, Registered, diff_lines};
 use crate::report::Action;
 
-use super::{ERRORS, JOB};
+use super::{ERRORS, JOB, ask, int, number};
 use crate::bindings::cluster_api;
 
 const MAP: Param = Param::new("job", Ty::Map, "a job, as `parse` gives it");
@@ -52,9 +51,11 @@ pub const PARSE: Function = Function {
             Value::Object(vars) => vars,
             _ => serde_json::Map::new(),
         };
-        Ok(value::from_json(
-            call.wait_ok(nomad.parse(&text, &name, &vars))?,
-        ))
+        Ok(value::from_json(ask(
+            call,
+            &nomad,
+            nomad.parse(&text, &name, &vars),
+        )?))
     },
     ..Function::BASE
 };
@@ -73,7 +74,7 @@ pub const VALIDATE: Function = Function {
     example: "nomad.validate(nomad.get_job(\"api\"))",
     body: |call| {
         let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
-        Ok(call.wait_ok(nomad.validate(&job))?.into())
+        Ok(ask(call, &nomad, nomad.validate(&job))?.into())
     },
     ..Function::BASE
 };
@@ -88,7 +89,7 @@ pub const PLAN: Function = Function {
     example: "nomad.plan(nomad.get_job(\"api\")).changed",
     body: |call| {
         let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
-        let plan = call.wait_ok(nomad.plan(&job))?;
+        let plan = ask(call, &nomad, nomad.plan(&job))?;
         let mut json = serde_json::to_value(&plan).unwrap_or_default();
         if let Some(fields) = json.as_object_mut() {
             fields.insert("lines".to_owned(), diff_lines(&plan.diff).into());
@@ -102,12 +103,20 @@ pub const REGISTER: Function = Function {
     name: "register",
     doc: "Registers a job and returns at once; `wait_until_healthy` follows it. Under `--plan` the difference is shown and nothing is registered.",
     params: &[MAP],
-    options: &[Opt::new(
-        "check_index",
-        Ty::Int,
-        "",
-        "the `index` of a plan: the job is refused if somebody has changed it since",
-    )],
+    options: &[
+        Opt::new(
+            "check_index",
+            Ty::Int,
+            "",
+            "the `index` of a plan: the job is refused if somebody has changed it since",
+        ),
+        Opt::new(
+            "plan",
+            Ty::Map,
+            "",
+            "what `plan` returned for the job: its index is checked, and its difference is what is shown",
+        ),
+    ],
     returns: "a map with `job`, `evaluation`, `index` and `warnings`, for `wait_until_healthy`",
     errors: &[
         "nomad.conflict",
@@ -116,7 +125,7 @@ pub const REGISTER: Function = Function {
         "nomad.no_leader",
         "nomad.refused",
     ],
-    example: "nomad.leader(); let job = nomad.get_job(\"api\"); nomad.register(job, #{ check_index: nomad.plan(job).index })",
+    example: "nomad.leader(); let job = nomad.get_job(\"api\"); nomad.register(job, #{ plan: nomad.plan(job) })",
     body: register,
     ..Function::BASE
 };
@@ -133,7 +142,7 @@ pub const STOP: Function = Function {
         if cluster_api::only_planned(call, "nomad", format!("job {id}"), Action::Stop, None) {
             return planned(id);
         }
-        value::from_serde(&call.wait_ok(nomad.stop(&id))?)
+        value::from_serde(&ask(call, &nomad, nomad.stop(&id))?)
     },
     ..Function::BASE
 };
@@ -154,42 +163,91 @@ pub const REVERT: Function = Function {
         if cluster_api::only_planned(call, "nomad", format!("job {id}"), Action::Update, None) {
             return planned(id);
         }
-        value::from_serde(&call.wait_ok(nomad.revert(&id, version))?)
+        value::from_serde(&ask(call, &nomad, nomad.revert(&id, version))?)
+    },
+    ..Function::BASE
+};
+
+pub const LIST_VERSIONS: Function = Function {
+    name: "list_versions",
+    doc: "The versions of a job that Nomad keeps, newest first.",
+    params: &[JOB],
+    returns: "an array of maps with `version`, `stable` (whether a deployment of it was successful), `submitted` (seconds since 1970), \
+              `diff` and `lines` (what is other than in the version before) and `meta` (that of its tasks)",
+    errors: ERRORS,
+    example: "nomad.list_versions(\"api\")",
+    body: |call| {
+        let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
+        let versions = ask(call, &nomad, nomad.list_versions(&id))?;
+        let json = versions.iter().map(|version| {
+            let mut json = serde_json::to_value(version).unwrap_or_default();
+            if let Some(fields) = json.as_object_mut() {
+                fields.insert("lines".to_owned(), diff_lines(&version.diff).into());
+            }
+            json
+        });
+        Ok(value::from_json(json.collect()))
     },
     ..Function::BASE
 };
 
 fn register(call: &mut Call) -> Result<Dynamic, Raise> {
     let (nomad, job) = (call.receiver::<Nomad>()?, job(call)?);
-    let index = call.opt_int("check_index").map(|index| number(call, index));
-    let index = index.transpose()?;
+    let only_shown = call.session.run.is_plan();
     let id = job
         .get("ID")
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned();
-    let item = format!("job {id}");
-    if call.session.run.is_plan() {
-        let plan = call.wait_ok(nomad.plan(&job))?;
-        let action = if plan.index == 0 {
+    let mut shown = call.opt_map("plan").map(|plan| Shown::of(&plan));
+    if only_shown && shown.is_none() {
+        let plan = ask(call, &nomad, nomad.plan(&job))?;
+        shown = Some(Shown {
+            changed: plan.changed,
+            index: int(plan.index),
+            lines: diff_lines(&plan.diff),
+        });
+    }
+    let given = call.opt_int("check_index");
+    let index = given.or(shown.as_ref().map(|plan| plan.index));
+    let index = index.map(|index| number(call, index)).transpose()?;
+    let registered = match only_shown {
+        true => Registered {
+            job: id.clone(),
+            ..Registered::default()
+        },
+        false => ask(call, &nomad, nomad.register(&job, index))?,
+    };
+    if shown.as_ref().is_none_or(|plan| plan.changed) {
+        let action = if index == Some(0) {
             Action::Create
         } else {
             Action::Update
         };
-        let diff = diff_lines(&plan.diff).join("\n");
-        if plan.changed {
-            cluster_api::only_planned(call, "nomad", item, action, Some(diff + "\n"));
-        }
-        return planned(id);
+        let diff = shown.map(|plan| plan.lines.join("\n") + "\n");
+        cluster_api::only_planned(call, "nomad", format!("job {id}"), action, diff);
     }
-    let registered = call.wait_ok(nomad.register(&job, index))?;
-    let action = if index == Some(0) {
-        Action::Create
-    } else {
-        Action::Update
-    };
-    cluster_api::only_planned(call, "nomad", item, action, None);
     value::from_serde(&registered)
+}
+
+/// What of a plan is shown with the change.
+struct Shown {
+    changed: bool,
+    index: i64,
+    lines: Vec<String>,
+}
+
+impl Shown {
+    /// Of a plan as a script has it.
+    fn of(plan: &Map) -> Shown {
+        let bool = |name: &str| plan.get(name).and_then(|value| value.as_bool().ok());
+        let int = |name: &str| plan.get(name).and_then(|value| value.as_int().ok());
+        Shown {
+            changed: bool("changed").unwrap_or(true),
+            index: int("index").unwrap_or_default(),
+            lines: plan.get("lines").and_then(ty::strings).unwrap_or_default(),
+        }
+    }
 }
 
 /// What a change that was only shown returns.
@@ -205,11 +263,4 @@ fn job(call: &Call) -> Result<Value, Raise> {
         &Dynamic::from_map(call.map(0)?),
         Secrets::Refuse,
     )?)
-}
-
-fn number(call: &Call, given: i64) -> Result<u64, Raise> {
-    u64::try_from(given).map_err(|_| {
-        let message = format!("`{}` takes no negative number, got {given}", call.name());
-        Failure::usage("script.argument", message).into()
-    })
 }

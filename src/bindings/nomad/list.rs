@@ -1,14 +1,37 @@
-//! What there is on the cluster: nodes, jobs, allocations, deployments, evaluations, logs.
+//! What there is on the cluster: nodes, jobs, allocations, deployments, evaluations.
 
-use crate::diag::Failure;
+use rhai::{Array, Dynamic, Map};
+
 use crate::engine::registry::{Function, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::engine::value;
-use crate::nomad::{LogOptions, Nomad, Stream};
+use crate::nomad::Nomad;
 
-use super::{ERRORS, JOB};
+use super::{ALLOCATION, ERRORS, JOB, ask, int};
 
-const ALLOCATION: Param = Param::new("allocation", Ty::Str, "its id, or how it begins");
+pub const VERSION: Function = Function {
+    name: "version",
+    doc: "Which Nomad answers. The functions here are written for 1.4 to 1.6; what another version does otherwise fails as `nomad.unsupported`.",
+    returns: "a map with `text`, `major`, `minor`, `known` (whether it is among those) and `differences` (what is known to be otherwise)",
+    errors: ERRORS,
+    example: "nomad.version().text",
+    body: |call| {
+        let nomad = call.receiver::<Nomad>()?;
+        let version = ask(call, &nomad, nomad.version())?;
+        let differences = version.differences().into_iter();
+        let mut map = Map::new();
+        map.insert("text".into(), version.text.clone().into());
+        map.insert("major".into(), int(version.major).into());
+        map.insert("minor".into(), int(version.minor).into());
+        map.insert("known".into(), version.is_known().into());
+        map.insert(
+            "differences".into(),
+            differences.map(Dynamic::from).collect::<Array>().into(),
+        );
+        Ok(map.into())
+    },
+    ..Function::BASE
+};
 
 pub const LEADER: Function = Function {
     name: "leader",
@@ -18,7 +41,7 @@ pub const LEADER: Function = Function {
     example: "nomad.leader()",
     body: |call| {
         let nomad = call.receiver::<Nomad>()?;
-        Ok(call.wait_ok(nomad.leader())?.into())
+        Ok(ask(call, &nomad, nomad.leader())?.into())
     },
     ..Function::BASE
 };
@@ -31,7 +54,7 @@ pub const LIST_MEMBERS: Function = Function {
     example: "nomad.list_members()",
     body: |call| {
         let nomad = call.receiver::<Nomad>()?;
-        value::from_serde(&call.wait_ok(nomad.members())?)
+        value::from_serde(&ask(call, &nomad, nomad.members())?)
     },
     ..Function::BASE
 };
@@ -44,7 +67,7 @@ pub const LIST_NODES: Function = Function {
     example: "nomad.list_nodes()",
     body: |call| {
         let nomad = call.receiver::<Nomad>()?;
-        value::from_serde(&call.wait_ok(nomad.list_nodes())?)
+        value::from_serde(&ask(call, &nomad, nomad.list_nodes())?)
     },
     ..Function::BASE
 };
@@ -59,7 +82,7 @@ pub const LIST_JOBS: Function = Function {
     body: |call| {
         let nomad = call.receiver::<Nomad>()?;
         let prefix = call.opt_string("prefix").unwrap_or_default();
-        value::from_serde(&call.wait_ok(nomad.list_jobs(&prefix))?)
+        value::from_serde(&ask(call, &nomad, nomad.list_jobs(&prefix))?)
     },
     ..Function::BASE
 };
@@ -73,7 +96,7 @@ pub const GET_JOB: Function = Function {
     example: "nomad.get_job(\"api\").Version",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        Ok(value::from_json(call.wait_ok(nomad.get_job(&id))?))
+        Ok(value::from_json(ask(call, &nomad, nomad.get_job(&id))?))
     },
     ..Function::BASE
 };
@@ -88,7 +111,7 @@ pub const LIST_ALLOCATIONS: Function = Function {
     example: "nomad.list_allocations(\"api\")",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        value::from_serde(&call.wait_ok(nomad.list_allocations(&id))?)
+        value::from_serde(&ask(call, &nomad, nomad.list_allocations(&id))?)
     },
     ..Function::BASE
 };
@@ -102,7 +125,7 @@ pub const GET_ALLOCATION: Function = Function {
     example: "nomad.get_allocation(\"1f3a\")",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        value::from_serde(&call.wait_ok(nomad.get_allocation(&id))?)
+        value::from_serde(&ask(call, &nomad, nomad.get_allocation(&id))?)
     },
     ..Function::BASE
 };
@@ -116,7 +139,25 @@ pub const LIST_DEPLOYMENTS: Function = Function {
     example: "nomad.list_deployments(\"api\")",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        value::from_serde(&call.wait_ok(nomad.list_deployments(&id))?)
+        value::from_serde(&ask(call, &nomad, nomad.list_deployments(&id))?)
+    },
+    ..Function::BASE
+};
+
+pub const GET_DEPLOYMENT: Function = Function {
+    name: "get_deployment",
+    doc: "One deployment.",
+    params: &[Param::new(
+        "deployment",
+        Ty::Str,
+        "its id, or how it begins",
+    )],
+    returns: "a map, as in `list_deployments`",
+    errors: ERRORS,
+    example: "nomad.get_deployment(\"1f3a\")",
+    body: |call| {
+        let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
+        value::from_serde(&ask(call, &nomad, nomad.get_deployment(&id))?)
     },
     ..Function::BASE
 };
@@ -125,61 +166,12 @@ pub const LIST_EVALUATIONS: Function = Function {
     name: "list_evaluations",
     doc: "The evaluations of a job, newest first.",
     params: &[JOB],
-    returns: "an array of maps with `id`, `job`, `status`, `description`, `triggered_by`, `blocked`, `unplaced`, `create_index` and `modify_index`",
+    returns: "an array of maps with `id`, `job`, `status`, `description`, `triggered_by`, `blocked`, `unplaced`, `create_index`, `modify_index` and `time` (nanoseconds since 1970)",
     errors: ERRORS,
     example: "nomad.list_evaluations(\"api\")",
     body: |call| {
         let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        value::from_serde(&call.wait_ok(nomad.list_evaluations(&id))?)
-    },
-    ..Function::BASE
-};
-
-pub const LOGS: Function = Function {
-    name: "logs",
-    doc: "The end of what a task has printed.",
-    params: &[ALLOCATION],
-    options: &[
-        Opt::new(
-            "task",
-            Ty::Str,
-            "the allocation's only task",
-            "which of its tasks",
-        ),
-        Opt::new("stream", Ty::Str, "\"stderr\"", "`stderr` or `stdout`"),
-        Opt::new(
-            "tail",
-            Ty::Size,
-            "\"64KiB\"",
-            "at most so much, from the end",
-        ),
-    ],
-    returns: "a string; empty when nothing was printed, or nothing is kept",
-    errors: ERRORS,
-    example: "nomad.logs(nomad.list_allocations(\"api\")[0].id, #{ stream: \"stdout\" })",
-    body: |call| {
-        let (nomad, id) = (call.receiver::<Nomad>()?, call.string(0)?);
-        let stream = match call.opt_string("stream").as_deref() {
-            None | Some("stderr") => Stream::Stderr,
-            Some("stdout") => Stream::Stdout,
-            Some(other) => {
-                let message = format!("`stream` is `stderr` or `stdout`, not `{other}`");
-                return Err(Failure::usage("script.option", message).into());
-            }
-        };
-        let (task, tail) = (
-            call.opt_string("task"),
-            call.opt_size("tail").unwrap_or(64 << 10),
-        );
-        let text = call.wait_ok(async {
-            let allocation = nomad.get_allocation(&id).await?;
-            let mut tasks = allocation.task_states.keys().cloned();
-            let task = task.or_else(|| tasks.next()).unwrap_or_default();
-            nomad
-                .logs(&allocation.id, &LogOptions { task, stream, tail })
-                .await
-        })?;
-        Ok(text.into())
+        value::from_serde(&ask(call, &nomad, nomad.list_evaluations(&id))?)
     },
     ..Function::BASE
 };

@@ -47,6 +47,10 @@ impl Console {
         if let Some(stats) = stats {
             out.push('\n');
             out.push_str(&self.wire_table(stats));
+            if !stats.apis.is_empty() {
+                out.push('\n');
+                out.push_str(&self.request_table(stats));
+            }
         }
         out.push('\n');
         if let Some(checks) = self.checks.summary() {
@@ -152,6 +156,30 @@ impl Console {
             "sent",
             "received",
         ];
+        table::render(None, columns, rows, self.options.width, self.paint)
+    }
+
+    fn request_table(&self, stats: &WireStats) -> String {
+        let row = |api: &str, host: &str, requests: u64| {
+            vec![
+                Cell::new(api),
+                Cell::new(host),
+                Cell::number(requests, None),
+            ]
+        };
+        let mut rows: Vec<Vec<Cell>> = stats
+            .apis
+            .iter()
+            .map(|one| {
+                let host = match one.host.as_str() {
+                    "" => "this machine",
+                    host => host,
+                };
+                row(&one.api, host, one.requests)
+            })
+            .collect();
+        rows.push(row("all", "", stats.requests));
+        let columns = ["API", "from", "requests"];
         table::render(None, columns, rows, self.options.width, self.paint)
     }
 

@@ -1,11 +1,13 @@
-//! `consul`: members, services and their health, the key-value store.
+//! `consul`: members, services and their health, the key-value store, sessions.
+
+mod session;
 
 use std::any::TypeId;
 use std::time::Duration;
 
 use rhai::{Array, Dynamic, Map};
 
-use crate::consul::{Consul, Guard, Instance};
+use crate::consul::{Change, Consul, Guard, Instance};
 use crate::diag::Failure;
 use crate::engine::Call;
 use crate::engine::raise::Raise;
@@ -14,7 +16,9 @@ use crate::engine::ty::Ty;
 use crate::engine::value;
 use crate::report::Action;
 
-use super::cluster_api::{self, TOKEN, VIA};
+use super::cluster_api::{
+    self, AUTHORITIES, CERTIFICATE, KEY, SERVER_NAME, TOKEN, TOKEN_SOURCE, VIA,
+};
 
 const ERRORS: &[&str] = &[
     "consul.unreachable",
@@ -23,7 +27,7 @@ const ERRORS: &[&str] = &[
     "consul.refused",
     "consul.timeout",
 ];
-const KEY: Param = Param::new("key", Ty::Str, "the key; `/` parts it into folders");
+const KV_KEY: Param = Param::new("key", Ty::Str, "the key; `/` parts it into folders");
 const CAS: Opt = Opt::new(
     "cas",
     Ty::Int,
@@ -33,31 +37,42 @@ const CAS: Opt = Opt::new(
 
 pub static MODULE: Module = Module {
     name: "consul",
-    doc: "Consul's HTTP API, from this machine or through hosts' connections: no port is opened here.",
-    functions: &[Function {
-        name: "connect",
-        doc: "A handle for a Consul cluster. What is not given comes from `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_TOKEN` and \
-              `CONSUL_HTTP_SSL`. Nothing is sent until something is asked of it.",
-        options: &[
-            Opt::new(
-                "address",
-                Ty::Str,
-                "\"http://127.0.0.1:8500\"",
-                "where the API is, as the host of `via` sees it",
-            ),
-            TOKEN,
-            VIA,
-        ],
-        returns: "a Consul",
-        errors: &["consul.address"],
-        example: "consul::connect(#{ address: \"http://127.0.0.1:8500\" }).address",
-        body: |call| {
-            let with = cluster_api::connection(call, Vec::new())?;
-            let consul = Consul::new(with.http, with.peers, with.given, with.on_retry)?;
-            Ok(Dynamic::from(consul))
+    doc: "Consul's HTTP API, from this machine or through hosts' connections: no port is opened here. Under `--plan` \
+          what would change is shown and not done.",
+    functions: &[
+        Function {
+            name: "connect",
+            doc: "A handle for a Consul cluster. What is not given comes from `CONSUL_HTTP_ADDR`, `CONSUL_HTTP_TOKEN`, \
+              `CONSUL_HTTP_TOKEN_FILE`, `CONSUL_HTTP_SSL`, `CONSUL_CACERT`, `CONSUL_CLIENT_CERT`, `CONSUL_CLIENT_KEY` and `CONSUL_TLS_SERVER_NAME`; \
+              certificates are always checked. Nothing is sent until something is asked of it.",
+            options: &[
+                Opt::new(
+                    "address",
+                    Ty::Str,
+                    "\"http://127.0.0.1:8500\"",
+                    "where the API is, as the host of `via` sees it",
+                ),
+                TOKEN,
+                TOKEN_SOURCE,
+                VIA,
+                AUTHORITIES,
+                CERTIFICATE,
+                KEY,
+                SERVER_NAME,
+            ],
+            returns: "a Consul",
+            errors: &["consul.address", "consul.setting", "consul.connection"],
+            example: "consul::connect(#{ address: \"http://127.0.0.1:8500\" }).address",
+            body: |call| {
+                let with = cluster_api::connection(call, "consul", Vec::new())?;
+                let consul = Consul::new(with.http, with.peers, with.given, with.hooks)?;
+                cluster_api::keep_token(call, consul.token());
+                Ok(Dynamic::from(consul))
+            },
+            ..Function::BASE
         },
-        ..Function::BASE
-    }],
+        session::LOCK,
+    ],
     types: &[&TYPE],
 };
 
@@ -88,6 +103,39 @@ static TYPE: Type = Type {
             body: |call| {
                 let consul = call.receiver::<Consul>()?;
                 value::from_serde(&call.wait_ok(consul.members())?)
+            },
+            ..Function::BASE
+        },
+        Function {
+            name: "list_nodes",
+            doc: "The nodes of the catalog, those too that do not answer any more.",
+            returns: "an array of maps with `id`, `name`, `address` and `datacenter`",
+            errors: ERRORS,
+            example: "consul.list_nodes()",
+            body: |call| {
+                let consul = call.receiver::<Consul>()?;
+                value::from_serde(&call.wait_ok(consul.list_nodes())?)
+            },
+            ..Function::BASE
+        },
+        Function {
+            name: "list_checks",
+            doc: "The checks of all services and nodes, or those in one state.",
+            params: &[Param::optional(
+                "state",
+                Ty::Str,
+                "`passing`, `warning` or `critical`",
+            )],
+            returns: "an array of maps with `name`, `node`, `status`, `output` and `service` (empty for a node's own)",
+            errors: ERRORS,
+            example: "consul.list_checks(\"critical\")",
+            body: |call| {
+                let consul = call.receiver::<Consul>()?;
+                let state = match call.has(0) {
+                    true => call.string(0)?,
+                    false => "any".to_owned(),
+                };
+                value::from_serde(&call.wait_ok(consul.list_checks(&state))?)
             },
             ..Function::BASE
         },
@@ -143,7 +191,7 @@ static TYPE: Type = Type {
         Function {
             name: "kv_get",
             doc: "The entry of a key.",
-            params: &[KEY],
+            params: &[KV_KEY],
             returns: "a map with `key`, `value` (a string, or a blob if it is no text), `index` and `session`; `()` when there is none",
             errors: ERRORS,
             example: "consul.kv_get(\"a/b\")",
@@ -154,12 +202,7 @@ static TYPE: Type = Type {
                 };
                 let mut map = Map::new();
                 map.insert("key".into(), entry.key.into());
-                let text = String::from_utf8(entry.value);
-                let value = text.map_or_else(
-                    |error| Dynamic::from_blob(error.into_bytes()),
-                    Dynamic::from,
-                );
-                map.insert("value".into(), value);
+                map.insert("value".into(), super::bytes_or_text(entry.value));
                 map.insert("index".into(), index(entry.index).into());
                 map.insert("session".into(), entry.session.into());
                 Ok(map.into())
@@ -191,14 +234,28 @@ static TYPE: Type = Type {
         Function {
             name: "kv_put",
             doc: "Sets a key. Under `--plan` it is shown and not done.",
-            params: &[KEY, Param::new("value", Ty::Bytes, "what it is set to")],
-            options: &[CAS],
-            returns: "whether it was set: `false` when `cas` did not hold",
+            params: &[KV_KEY, Param::new("value", Ty::Bytes, "what it is set to")],
+            options: &[
+                CAS,
+                Opt::new(
+                    "acquire",
+                    Ty::Str,
+                    "",
+                    "a session's id: take the key as its lock; set only if nobody else holds it",
+                ),
+                Opt::new("release", Ty::Str, "", "a session's id: give its lock back"),
+            ],
+            returns: "whether it was set: `false` when `cas` did not hold, or the lock is not this session's",
             errors: ERRORS,
             example: "consul.kv_put(\"a/b\", \"text\", #{ cas: 0 })",
             body: |call| {
                 let (consul, key) = (call.receiver::<Consul>()?, call.string(0)?);
-                let (value, guard) = (call.bytes(1)?, guard(call)?);
+                let value = call.bytes(1)?;
+                let change = Change {
+                    guard: guard(call)?,
+                    acquire: call.opt_string("acquire"),
+                    release: call.opt_string("release"),
+                };
                 if cluster_api::only_planned(
                     call,
                     "consul",
@@ -208,14 +265,14 @@ static TYPE: Type = Type {
                 ) {
                     return Ok(true.into());
                 }
-                Ok(call.wait_ok(consul.kv_put(&key, value, guard))?.into())
+                Ok(call.wait_ok(consul.kv_put(&key, value, &change))?.into())
             },
             ..Function::BASE
         },
         Function {
             name: "kv_delete",
             doc: "Removes a key; one that is not there is no failure. Under `--plan` it is shown and not done.",
-            params: &[KEY],
+            params: &[KV_KEY],
             options: &[CAS],
             returns: "whether it was removed: `false` when `cas` did not hold",
             errors: ERRORS,
@@ -236,6 +293,10 @@ static TYPE: Type = Type {
             },
             ..Function::BASE
         },
+        session::CREATE_SESSION,
+        session::RENEW_SESSION,
+        session::DESTROY_SESSION,
+        session::LIST_SESSIONS,
     ],
     properties: &[
         Property {
