@@ -75,6 +75,20 @@ impl View {
             .max_by_key(|evaluation| evaluation.modify_index)
     }
 
+    /// What the newest evaluation could not place. One of a system job may be about a single node,
+    /// which the job is not meant for: that is nothing, as long as it runs somewhere.
+    fn unplaced(&self, subject: &Subject) -> Vec<&Placement> {
+        let everywhere = matches!(subject.kind.as_str(), "system" | "sysbatch");
+        let somewhere = self.own(subject).any(|one| one.desired == "run");
+        let newest = self.newest().into_iter();
+        newest
+            .flat_map(|evaluation| evaluation.unplaced.values())
+            .filter(|placement| {
+                !(everywhere && somewhere && placement.dimension_exhausted.is_empty())
+            })
+            .collect()
+    }
+
     /// Judges a view.
     pub fn judge(&self, subject: &Subject) -> Judgement {
         if subject.evaluation.is_empty() {
@@ -103,18 +117,16 @@ impl View {
         let lost = self
             .own(subject)
             .any(|allocation| allocation.status == "lost");
-        match self.newest().map(|evaluation| &evaluation.unplaced) {
-            Some(unplaced) if !unplaced.is_empty() => {
-                return match lost {
-                    true => Judgement::Failed(Reason::Lost),
-                    // a port that an ending allocation still holds is free in a moment
-                    false if unplaced.values().all(Placement::is_collision) => {
-                        Judgement::Failing(Reason::Placement)
-                    }
-                    false => Judgement::Failed(Reason::Placement),
-                };
-            }
-            _ => {}
+        let unplaced = self.unplaced(subject);
+        if !unplaced.is_empty() {
+            return match lost {
+                true => Judgement::Failed(Reason::Lost),
+                // a port that an ending allocation still holds is free in a moment
+                false if unplaced.iter().all(|one| one.is_collision()) => {
+                    Judgement::Failing(Reason::Placement)
+                }
+                false => Judgement::Failed(Reason::Placement),
+            };
         }
         if self.deployment(subject).is_some() {
             let broken = self.own(subject).any(|allocation| {
@@ -201,7 +213,7 @@ impl View {
         if batch || enough {
             return None;
         }
-        let unplaced = self.newest().is_some_and(|one| !one.unplaced.is_empty());
+        let unplaced = !self.unplaced(subject).is_empty();
         let is = |status: &str| self.own(subject).any(|one| one.status == status);
         Some(
             match self.deployment(subject).map(|one| one.status.as_str()) {
@@ -323,6 +335,28 @@ mod tests {
         view.evaluations[0].unplaced = BTreeMap::from([("api".to_owned(), collision)]);
         let failing = Judgement::Failing(Reason::Placement);
         assert_eq!(view.judge(&subject("service")), failing);
+    }
+
+    #[test]
+    fn a_node_that_a_system_job_is_not_meant_for_is_no_failure() {
+        let mut view = view("running");
+        let filtered = Placement {
+            constraint_filtered: BTreeMap::from([("${node.class} = client".to_owned(), 1)]),
+            ..Placement::default()
+        };
+        view.evaluations.push(Evaluation {
+            id: "of another node".into(),
+            status: "complete".into(),
+            modify_index: 9,
+            unplaced: BTreeMap::from([("api".to_owned(), filtered)]),
+            ..Evaluation::default()
+        });
+        assert_eq!(view.judge(&subject("system")), Judgement::Steady);
+        assert_eq!(view.examine(&subject("system")), None);
+        let failed = Judgement::Failed(Reason::Placement);
+        assert_eq!(view.judge(&subject("service")), failed);
+        view.allocations.clear();
+        assert_eq!(view.judge(&subject("system")), failed);
     }
 
     #[test]

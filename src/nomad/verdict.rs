@@ -77,6 +77,10 @@ pub struct Verdict {
     pub took: Duration,
 }
 
+/// What shells say of a program that the kernel does not know how to run, and what that means.
+const WRONG_FORMAT: &str = "Exec format error";
+const FOREIGN: &str = "not for this machine";
+
 /// How many of a task's last lines are told.
 const LINES: usize = 4;
 
@@ -102,6 +106,14 @@ impl Nomad {
             verdict.log = self
                 .last_lines(&verdict.allocation, &verdict.task, LINES)
                 .await;
+        }
+        // shells do not end such a program with a status of its own
+        if verdict.log.iter().any(|line| line.contains(WRONG_FORMAT))
+            && !verdict.cause.contains(FOREIGN)
+        {
+            verdict
+                .cause
+                .push_str(&format!(" (its program is {FOREIGN})"));
         }
         let known = known(subject, view, &reason);
         verdict.lag = known.map(|known| (now() - known) as f64 / 1e9);

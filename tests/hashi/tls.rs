@@ -17,10 +17,7 @@ fn certificates() -> tempfile::TempDir {
     let certificate = authority.self_signed(&key).unwrap();
     fs::write(dir.path().join("ca.pem"), certificate.pem()).unwrap();
     let issuer = rcgen::Issuer::new(authority, key);
-    for (name, dns) in [
-        ("server", "server.lab.nomad"),
-        ("client", "cli.lab.nomad"),
-    ] {
+    for (name, dns) in [("server", "server.lab.nomad"), ("client", "cli.lab.nomad")] {
         let key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new([dns.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();

@@ -1,5 +1,9 @@
 //! Waiting for a job, and telling why it does not come up.
 
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use rhai::{Dynamic, Map};
 
 use crate::consul::Consul;
@@ -97,7 +101,9 @@ pub const EXAMINE: Function = Function {
         let consul = call.opt_handle::<Consul>("consul")?;
         let verdict = ask(call, &nomad, async {
             let mut verdict = nomad.examine(&job).await?;
-            explain(&nomad, consul.as_ref(), &mut verdict).await;
+            if let Some(consul) = consul.filter(|_| !verdict.healthy) {
+                verdict.notes.extend(said(&nomad, &consul, &job).await);
+            }
             Ok::<_, crate::nomad::Error>(verdict)
         })?;
         shown(&verdict)
@@ -124,21 +130,64 @@ fn follow(call: &mut Call) -> Result<Verdict, Raise> {
     let consul = call.opt_handle::<Consul>("consul")?;
     let mut tell = teller(call, &registered.job);
     ask(call, &nomad, async {
-        let mut verdict = nomad.follow(&registered, &options, &mut tell).await?;
-        explain(&nomad, consul.as_ref(), &mut verdict).await;
-        Ok::<_, crate::nomad::Error>(verdict)
+        let following = nomad.follow(&registered, &options, &mut tell);
+        let Some(consul) = consul else {
+            return Ok::<_, crate::nomad::Error>(following.await?);
+        };
+        // when Nomad goes back to an older version, what failed and its checks are gone at once
+        let before = Mutex::new(Vec::new());
+        let mut verdict = tokio::select! {
+            verdict = following => verdict?,
+            never = listen(&nomad, &consul, &registered.job, &before) => match never {},
+        };
+        if !verdict.healthy {
+            let now = match verdict.reverted_to {
+                Some(_) => Vec::new(),
+                None => said(&nomad, &consul, &registered.job).await,
+            };
+            let before = before.into_inner().unwrap_or_else(PoisonError::into_inner);
+            verdict
+                .notes
+                .extend(if now.is_empty() { before } else { now });
+        }
+        Ok(verdict)
     })
 }
 
-/// Adds what the checks of an unhealthy job's services say; the verdict stands without them.
-async fn explain(nomad: &Nomad, consul: Option<&Consul>, verdict: &mut Verdict) {
-    let Some(consul) = consul.filter(|_| !verdict.healthy) else {
-        return;
-    };
-    let services = nomad.services_of(&verdict.job).await.unwrap_or_default();
-    for service in services {
-        verdict.notes.extend(failing_checks(consul, &service).await);
+/// How often a job's checks are looked at while it is not healthy. Consul tells nobody what a check
+/// says until its status changes, so there is nothing to wait for.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// Keeps what the failing checks of a job's services said last.
+async fn listen(
+    nomad: &Nomad,
+    consul: &Consul,
+    job: &str,
+    last: &Mutex<Vec<String>>,
+) -> Infallible {
+    let mut services: Option<Vec<String>> = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if services.is_none() {
+            services = nomad.services_of(job).await.ok();
+        }
+        let mut said = Vec::new();
+        for service in services.iter().flatten() {
+            said.extend(failing_checks(consul, service).await);
+        }
+        if !said.is_empty() {
+            *last.lock().unwrap_or_else(PoisonError::into_inner) = said;
+        }
     }
+}
+
+/// What the failing checks of a job's services say; a verdict stands without them.
+async fn said(nomad: &Nomad, consul: &Consul, job: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    for service in nomad.services_of(job).await.unwrap_or_default() {
+        said.extend(failing_checks(consul, &service).await);
+    }
+    said
 }
 
 /// What the failing checks of a service said. The verdict stands without them.
