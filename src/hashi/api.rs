@@ -28,13 +28,16 @@ pub struct Peer {
     pub dialer: Option<Arc<dyn Dialer>>,
 }
 
+/// Hears of something in words.
+pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What the caller wants to hear of.
 #[derive(Clone, Default)]
 pub struct Hooks {
     /// A request has to be sent again: what went wrong, and who is asked next.
-    pub on_retry: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_retry: Option<Listener>,
     /// A request is sent: the name of the peer.
-    pub on_request: Option<Arc<dyn Fn(&str) + Send + Sync>>,
+    pub on_request: Option<Listener>,
 }
 
 #[derive(Clone)]

@@ -159,7 +159,7 @@ impl Settings {
             },
             token,
             scope,
-            trust: trust(product, given.trust, &variable)?,
+            trust: trust(product, given.trust, variable)?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! TLS as both ways of sending use it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -72,7 +72,7 @@ pub fn config(trust: &Trust) -> Result<ClientConfig, Error> {
         .map_err(|error| unusable(key, error))
 }
 
-fn authorities(file: &PathBuf) -> Result<RootCertStore, Error> {
+fn authorities(file: &Path) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(file)? {
         store
@@ -82,7 +82,7 @@ fn authorities(file: &PathBuf) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
-fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(file)
         .map_err(|error| unusable(file, error))?
         .collect();
@@ -93,7 +93,7 @@ fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
     }
 }
 
-fn unusable(file: &PathBuf, why: impl fmt::Display) -> Error {
+fn unusable(file: &Path, why: impl fmt::Display) -> Error {
     Error::Setup {
         why: format!("cannot use `{}`: {why}", file.display()),
     }

@@ -114,6 +114,18 @@ impl View {
                 _ => {}
             }
         }
+        let deploys = self.deployment(subject).is_some();
+        // what failed tells more than that nothing can take its place, now or for an older version
+        let broken = self.own(subject).any(|allocation| {
+            let health = allocation
+                .deployment
+                .as_ref()
+                .and_then(|state| state.healthy);
+            allocation.status == "failed" || health == Some(false)
+        });
+        if deploys && broken {
+            return Judgement::Failing(Reason::Deployment);
+        }
         let lost = self
             .own(subject)
             .any(|allocation| allocation.status == "lost");
@@ -128,18 +140,8 @@ impl View {
                 false => Judgement::Failed(Reason::Placement),
             };
         }
-        if self.deployment(subject).is_some() {
-            let broken = self.own(subject).any(|allocation| {
-                let health = allocation
-                    .deployment
-                    .as_ref()
-                    .and_then(|state| state.healthy);
-                allocation.status == "failed" || health == Some(false)
-            });
-            return match broken {
-                true => Judgement::Failing(Reason::Deployment),
-                false => Judgement::Wait,
-            };
+        if deploys {
+            return Judgement::Wait;
         }
         self.judge_alone(subject)
     }
@@ -382,6 +384,21 @@ mod tests {
     fn an_allocation_that_failed_is_not_waited_for_again() {
         let mut view = view("failed");
         view.deployments = vec![deployment("running", "")];
+        let failing = Judgement::Failing(Reason::Deployment);
+        assert_eq!(view.judge(&subject("service")), failing);
+    }
+
+    #[test]
+    fn a_crash_is_told_before_that_the_older_version_finds_no_room_yet() {
+        let mut view = view("failed");
+        view.deployments = vec![deployment("running", "")];
+        view.evaluations.push(Evaluation {
+            id: "deployment-watcher".into(),
+            status: "complete".into(),
+            modify_index: 9,
+            unplaced: BTreeMap::from([("api".to_owned(), Placement::default())]),
+            ..Evaluation::default()
+        });
         let failing = Judgement::Failing(Reason::Deployment);
         assert_eq!(view.judge(&subject("service")), failing);
     }

@@ -398,14 +398,14 @@ exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 50001, 
     platform.mend();
     let script = platform.script("n.stop(\"api\"); task::wait_until(\"the end\", || n.list_allocations(\"api\").all(|a| a.status != \"running\"));");
     platform.run(&[&script]).ended(0);
-    platform.lab.ask("api-1", "setsid --fork perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 50001, Listen => 5, ReuseAddr => 1) or die; sleep 600' < /dev/null > /dev/null 2>&1; sleep 0.5");
+    platform.lab.ask("api-1", "setsid --fork perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 50001, Listen => 5, ReuseAddr => 1) or die; open F, q(>/run/squatter); print F $$; close F; sleep 600' < /dev/null > /dev/null 2>&1; sleep 0.5");
     platform.fails(
         1,
         &["job `api`", "ended with status", "Address already in use"],
     );
     platform
         .lab
-        .ask("api-1", "pkill -f LocalPort.=..50001; sleep 0.2");
+        .ask("api-1", "kill $(cat /run/squatter); sleep 0.2");
 
     // what is registered as it should be, and does not run, is no success
     platform.program("echo still no database >&2; exit 3");
