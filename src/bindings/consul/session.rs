@@ -47,7 +47,7 @@ pub const CREATE_SESSION: Function = Function {
     ],
     returns: "a string, its id; empty under `--plan`",
     errors: ERRORS,
-    example: "let session = consul.create_session(#{ ttl: \"1m\" }); consul.kv_put(\"a/lock\", \"me\", #{ acquire: session })",
+    example: "consul.kv_put(\"a/lock\", \"me\", #{ acquire: consul.create_session(#{ ttl: \"1m\" }) })",
     body: |call| {
         let consul = call.receiver::<Consul>()?;
         let options = options(call)?;
