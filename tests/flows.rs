@@ -8,6 +8,8 @@
 
 mod common;
 
+#[path = "flows/agents.rs"]
+mod agents;
 #[path = "flows/deploy.rs"]
 mod deploy;
 #[path = "flows/faults.rs"]

@@ -180,7 +180,11 @@ mod tests {
         assert!(client.contains("no_cgroups = true"), "{client}");
         assert!(!client.contains("token"), "{client}");
         let files = consul(&nodes[5], &cluster);
-        assert_eq!(files.len(), 2, "no token is written where none is asked for");
+        assert_eq!(
+            files.len(),
+            2,
+            "no token is written where none is asked for"
+        );
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(read(&files[0].1)["server"], false);
         assert_eq!(read(&files[1].1)["encrypt"], secrets.gossip());
