@@ -10,6 +10,8 @@ mod common;
 
 #[path = "flows/agents.rs"]
 mod agents;
+#[path = "flows/check.rs"]
+mod check;
 #[path = "flows/deploy.rs"]
 mod deploy;
 #[path = "flows/faults.rs"]

@@ -166,6 +166,11 @@ const END: &str = "pkill -KILL -f \"^\\./bin/$1( |\\$)\" || [ $? = 1 ]\n";
 /// A lab without agents, or without the job, has nothing to look at again.
 const EVALUATE: &str = r#"
 command -v nomad > /dev/null || exit 0
-curl -s -m 10 -o /dev/null -X PUT -H "X-Nomad-Token: $2" -d '{"EvalOptions":{"ForceReschedule":true}}' \
-    "http://127.0.0.1:4646/v1/job/$1/evaluate" || [ $? = 7 ]
+said=$(curl -s -m 10 -w '\n%{http_code}' -X PUT -H "X-Nomad-Token: $2" \
+    -d "{\"JobID\":\"$1\",\"EvalOptions\":{\"ForceReschedule\":true}}" \
+    "http://127.0.0.1:4646/v1/job/$1/evaluate") || true
+case $said in
+    *200 | *404 | *000) ;;
+    *) echo "$said" >&2; exit 1 ;;
+esac
 "#;
