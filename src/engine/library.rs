@@ -21,7 +21,7 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "cluster", "config", "credentials", "database", "env_files", "network", "seed", "services", "stage");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "cluster", "config", "credentials", "database", "env_files", "keys", "network", "seed", "services", "stage");
 
 /// What operators run, found by name when there is no such file on disk.
 pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "check-cluster", "db-shell", "db-status", "deploy", "deploy-services", "export-api-creds", "run-init-db", "stage");

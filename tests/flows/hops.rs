@@ -10,6 +10,7 @@ use crate::common::lab::{Lab, Ran, SMALL, changes};
 fn the_help_of_an_error_helps() {
     let lab = Lab::up(SMALL);
     lab.run(&["stage.rhai"]).ended(0);
+    lab.run(&["run-init-db.rhai"]).ended(0);
     new_host_keys(&lab);
     nobody_answers(&lab);
     no_sudo(&lab);
