@@ -103,15 +103,39 @@ fn servers_one_at_a_time(lab: &Lab) {
     ] {
         assert!(ran.stderr.contains(words), "{ran}");
     }
+    lab.ask(
+        "server-3",
+        "sed -i s/65536/1024/ /etc/systemd/system/nomad.service",
+    );
     // Their files are right by now, and still not read.
     let wanted = [
         "server-1 command systemctl restart nomad",
         "server-2 command systemctl restart nomad",
         "server-3 command systemctl start nomad",
         "server-3 text /opt/nomad/config/default.hcl",
+        "server-3 unit_file nomad.service",
     ];
     assert_eq!(planned_and_done(lab), wanted);
     lab.fault(&["heal"]);
+    // A unit too is read at the next start, and nothing but the flow starts a server.
+    for server in servers {
+        lab.ask(
+            server,
+            "sed -i s/65536/2048/ /etc/systemd/system/consul.service",
+        );
+    }
+    let changed = planned_and_done(lab);
+    assert_eq!(changed.len(), 6, "{changed:?}");
+    let mut moments = servers.map(|server| {
+        let since = lab.ask(
+            server,
+            "systemctl show --property=ExecMainStartTimestampMonotonic --value consul",
+        );
+        since.parse::<u64>().unwrap()
+    });
+    moments.sort_unstable();
+    let apart = moments.windows(2).all(|pair| pair[1] - pair[0] > 300_000);
+    assert!(apart, "restarted at {moments:?} µs");
     let leader = lab.ask(
         "server-1",
         "curl -sf http://127.0.0.1:4646/v1/status/leader",
