@@ -40,6 +40,21 @@ fn what_is_right_is_left_alone_and_what_is_not_is_mended() {
         "curl -sf http://127.0.0.1:8500/v1/kv/slots/1?raw",
     );
     assert_eq!(kept, "held");
+    from_nothing(&lab, &nodes);
+}
+
+/// Nodes that have the programs and nothing else become a cluster.
+fn from_nothing(lab: &Lab, nodes: &[&str]) {
+    for node in nodes {
+        lab.ask(
+            node,
+            "systemctl stop nomad consul || :; cd /etc/systemd/system; rm -r /opt/nomad/data /opt/nomad/config /opt/consul/data \
+             /opt/consul/config nomad.service consul.service *.wants/nomad.service *.wants/consul.service; systemctl daemon-reload",
+        );
+    }
+    planned_and_done(lab);
+    assert_eq!(lab.ask("api-1", "consul members | grep -c alive"), "5");
+    assert_eq!(lab.ask("api-1", "nomad node status | grep -c ready"), "2");
 }
 
 /// The datacenter of one is another, and one has no servers: both come back.
