@@ -24,7 +24,7 @@ lab: ## Build, start the rehearsal cluster and run deploy.rhai on it
 	    '$(LAB) run deploy.rhai --plan' 'what would change: nothing' \
 	    '$(LAB) run check-cluster.rhai' 'is every host well?' \
 	    '$(LAB) ssh api-1' 'look around on a node' \
-	    '$(LAB) fault cut client-1' 'break something, then run a script again' \
+	    '$(LAB) fault break-service api 500' 'break something, then check again: it is explained' \
 	    '$(LAB) fault heal' 'and mend it' \
 	    'make lab-down' 'remove the cluster'
 

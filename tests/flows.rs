@@ -8,6 +8,10 @@
 
 mod common;
 
+#[path = "flows/agents.rs"]
+mod agents;
+#[path = "flows/check.rs"]
+mod check;
 #[path = "flows/deploy.rs"]
 mod deploy;
 #[path = "flows/faults.rs"]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::faults::Fault;
+use crate::services::{Mode, Service};
 use crate::topology::Topology;
 
 /// A rehearsal cluster on this machine: a bastion, servers, API, client and database nodes, each a
@@ -124,6 +125,14 @@ pub enum FaultCommand {
     },
     /// Kill the Nomad server that leads, for good
     KillLeader,
+    /// Have a service of the platform fail, wherever Nomad runs it
+    BreakService {
+        service: Service,
+        mode: Mode,
+        /// Seconds until it ends, in the mode `exit`
+        #[arg(long, default_value_t = 5)]
+        after: u32,
+    },
     /// Delay new connections to the bastion by so many milliseconds each way; 0 ends it
     Delay { ms: u64 },
     /// Cap new connections to the bastion at so many Mbit/s each way; 0 ends it
@@ -157,6 +166,15 @@ impl FaultCommand {
             FaultCommand::KillLeader => Fault::KillLeader {
                 // no node has this name, and the error says which there are
                 node: leader().unwrap_or_else(|| "(no leader)".to_owned()),
+            },
+            FaultCommand::BreakService {
+                service,
+                mode,
+                after,
+            } => Fault::BreakService {
+                service,
+                mode,
+                after,
             },
             FaultCommand::Delay { ms } => Fault::Delay { ms },
             FaultCommand::Rate { mbit } => Fault::Rate { mbit },

@@ -17,6 +17,7 @@ use crate::lab::{Lab, write_file};
 use crate::network::{self, OUTSIDE};
 use crate::node;
 use crate::relay::Wire;
+use crate::services::{self, Mode, Service};
 use crate::state::State;
 use crate::topology::Role;
 
@@ -36,6 +37,13 @@ pub enum Fault {
     StopAgent { agent: String, node: String },
     /// Nomad's leader is killed, and stays down.
     KillLeader { node: String },
+    /// A service fails wherever it runs.
+    BreakService {
+        service: Service,
+        mode: Mode,
+        /// Seconds, for the mode that has some.
+        after: u32,
+    },
     /// Each byte between this machine and the bastion takes longer, each way.
     Delay { ms: u64 },
     /// The wire to the bastion is narrow, each way.
@@ -68,7 +76,8 @@ impl Fault {
             Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
                 Some(database::NODE)
             }
-            Fault::Delay { .. }
+            Fault::BreakService { .. }
+            | Fault::Delay { .. }
             | Fault::Rate { .. }
             | Fault::Mirror404
             | Fault::MirrorWrongBytes => None,
@@ -77,6 +86,15 @@ impl Fault {
 
     /// Whether this one takes the other's place.
     fn replaces(&self, other: &Fault) -> bool {
+        if let (
+            Fault::BreakService { service, .. },
+            Fault::BreakService {
+                service: broken, ..
+            },
+        ) = (self, other)
+        {
+            return service == broken;
+        }
         self == other
             || matches!(
                 (self, other),
@@ -103,6 +121,11 @@ impl Fault {
             Fault::NewHostKey { .. } => "new host keys".to_owned(),
             Fault::StopAgent { agent, .. } => format!("{agent} stopped"),
             Fault::KillLeader { .. } => "Nomad's leader killed".to_owned(),
+            Fault::BreakService {
+                service,
+                mode,
+                after,
+            } => format!("{service} {}", mode.words(*after)),
             Fault::Delay { ms } => format!("delay of {ms} ms each way"),
             Fault::Rate { mbit } => format!("rate of {mbit} Mbit/s each way"),
             Fault::Mirror404 => "mirror answers 404".to_owned(),
@@ -161,6 +184,11 @@ pub fn inject(lab: &Lab, groups: &Groups, state: &State, fault: &Fault) -> Resul
             node::script(lab, groups, node, "systemctl stop \"$1\"", &[agent])
         }
         Fault::KillLeader { node } => node::script(lab, groups, node, KILL_NOMAD, &[]),
+        Fault::BreakService {
+            service,
+            mode,
+            after,
+        } => services::break_it(lab, groups, state, *service, (*mode, *after)),
         Fault::Delay { .. } | Fault::Rate { .. } => set_wire(lab, groups, state, &faults),
         // the mirror reads the file for each request
         Fault::Mirror404 | Fault::MirrorWrongBytes => Ok(()),
@@ -196,6 +224,9 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
             }
             Fault::KillLeader { node } => {
                 node::script(lab, groups, node, "systemctl start nomad", &[])?;
+            }
+            Fault::BreakService { service, mode, .. } => {
+                services::mend(lab, groups, state, *service, *mode)?;
             }
             Fault::Delay { .. } | Fault::Rate { .. } => {
                 // these read the file

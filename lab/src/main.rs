@@ -26,6 +26,7 @@ mod node;
 mod relay;
 mod release;
 mod report;
+mod services;
 mod state;
 mod status;
 mod topology;

@@ -54,6 +54,10 @@ pub fn status(lab: &Lab) -> Result<bool> {
     if !own.is_empty() {
         rows.push(row(["wire", "", "", "", &own.join(", ")]));
     }
+    let own = words(&faults, |fault| matches!(fault, Fault::BreakService { .. }));
+    if !own.is_empty() {
+        rows.push(row(["services", "", "", "", &own.join(", ")]));
+    }
     report::result(report::table(&rows));
     Ok(healthy)
 }

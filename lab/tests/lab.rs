@@ -203,6 +203,7 @@ fn faults_break_what_they_say_and_heal_mends_it() {
 
     lab.the_wire_gets_long_and_narrow();
     lab.the_mirror_fails_in_its_ways();
+    lab.a_service_fails_in_its_ways();
 }
 
 #[test]
@@ -553,6 +554,50 @@ impl TestLab {
             sleep(Duration::from_millis(50));
         }
         assert!(self.greeting() < wanted / 2);
+    }
+
+    /// The stand-in is started as Nomad would do it; with Nomad it is tested where there are jobs.
+    fn a_service_fails_in_its_ways(&self) {
+        let bring = "mkdir -p /opt/e2b/bin; cat > /opt/e2b/bin/orchestrator; chmod 755 /opt/e2b/bin/orchestrator";
+        let brought = Command::new(program())
+            .envs(self.environment())
+            .args(["--name", &self.name, "exec", "client-1", "--", "sh", "-c"])
+            .arg(bring)
+            .stdin(fs::File::open(self.file("artifacts/bin/orchestrator")).unwrap())
+            .status();
+        assert!(brought.unwrap().success());
+        let run = |script: &str| self.ssh("client-1", &format!("cd /opt/e2b; {script}"));
+        let start = "setsid --fork ./bin/orchestrator > /dev/null 2>&1 < /dev/null; sleep 1; ";
+        let health =
+            "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:5008/health; echo \" $?\"";
+
+        self.fault(&["break-service", "orchestrator", "crash"]);
+        let said = run("./bin/orchestrator 2>&1; echo $?");
+        assert!(said.contains("broken on purpose"), "{said}");
+        assert!(said.ends_with("\n1\n"), "{said}");
+        let status = text(&self.e2blab(&["status"]).stdout);
+        assert!(status.contains("orchestrator crashes at start"), "{status}");
+
+        self.fault(&["break-service", "orchestrator", "exit", "--after", "1"]);
+        let began = Instant::now();
+        assert!(run("./bin/orchestrator 2> /dev/null; echo $?").ends_with("1\n"));
+        assert!(began.elapsed() >= Duration::from_secs(1));
+
+        self.fault(&["break-service", "orchestrator", "silent"]);
+        assert_eq!(run(&format!("{start}{health}")), "000 7\n");
+        // one that runs already ends: it was told too late
+        self.fault(&["break-service", "orchestrator", "memory"]);
+        assert_eq!(run("pgrep -x orchestrator || echo none"), "none\n");
+        let size = run(&format!("{start}ps -o rss= -C orchestrator"));
+        let kib: u64 = size.trim().parse().unwrap();
+        assert!(kib > 64 << 10, "{kib} KiB");
+
+        self.fault(&["heal"]);
+        assert_eq!(run(&format!("{start}{health}")), "200 0\n");
+        self.fault(&["break-service", "orchestrator", "500"]);
+        assert_eq!(run(health), "500 0\n");
+        self.fault(&["heal"]);
+        assert_eq!(run(health), "200 0\n");
     }
 
     /// How long the bastion's sshd takes from a first packet to its greeting; the best of three,

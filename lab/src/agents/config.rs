@@ -11,38 +11,46 @@ pub const UNITS: [(&str, &str); 2] = [
     ("nomad.service", include_str!("nomad.service")),
 ];
 
-/// `/opt/consul/config/default.json`.
-pub fn consul(node: &Node, cluster: &Cluster) -> String {
+/// What Consul reads in `/opt/consul/config`. `stdlib/agent_files.rhai` writes the same bytes: a
+/// deployment finds nothing to change on a node as the image has it.
+pub fn consul(node: &Node, cluster: &Cluster) -> Vec<(&'static str, String)> {
     let servers = cluster.servers();
     let mut config = json!({
-        "datacenter": REGION,
-        "node_name": node.name,
-        "bind_addr": node.address.to_string(),
         "advertise_addr": node.address.to_string(),
+        "bind_addr": node.address.to_string(),
+    });
+    if node.role == Role::Server {
+        merge(&mut config, json!({ "bootstrap_expect": servers.len() }));
+    }
+    let common = json!({
         "client_addr": "0.0.0.0",
-        "retry_join": servers,
-        "retry_interval": "1s",
-        "encrypt": cluster.secrets.gossip(),
+        "datacenter": REGION,
         "disable_update_check": true,
+        "node_name": node.name,
         "performance": { "raft_multiplier": 1 },
+        "retry_interval": "1s",
+        "retry_join": servers,
         "server": node.role == Role::Server,
     });
-    let more = if node.role == Role::Server {
-        json!({ "bootstrap_expect": servers.len(), "ui_config": { "enabled": true } })
-    } else {
-        json!({})
-    };
-    merge(&mut config, more);
+    merge(&mut config, common);
+    if node.role == Role::Server {
+        merge(&mut config, json!({ "ui_config": { "enabled": true } }));
+    }
+    let gossip = json!({ "encrypt": cluster.secrets.gossip() });
+    let mut files = vec![
+        ("default.json", format!("{config:#}\n")),
+        ("gossip.json", format!("{gossip:#}\n")),
+    ];
     if cluster.acl {
         let token = cluster.secrets.consul_token();
         let mut tokens = json!({ "agent": token });
         if node.role == Role::Server {
             merge(&mut tokens, json!({ "initial_management": token }));
         }
-        let acl = json!({ "enabled": true, "default_policy": "deny", "tokens": tokens });
-        merge(&mut config, json!({ "acl": acl }));
+        let acl = json!({ "default_policy": "deny", "enabled": true, "tokens": tokens });
+        files.push(("acl.json", format!("{:#}\n", json!({ "acl": acl }))));
     }
-    format!("{config:#}\n")
+    files
 }
 
 fn merge(into: &mut serde_json::Value, more: serde_json::Value) {
@@ -51,17 +59,23 @@ fn merge(into: &mut serde_json::Value, more: serde_json::Value) {
     }
 }
 
-/// `/opt/nomad/config/default.hcl`.
-pub fn nomad(node: &Node, cluster: &Cluster) -> String {
+/// What Nomad reads in `/opt/nomad/config`.
+pub fn nomad(node: &Node, cluster: &Cluster) -> Vec<(&'static str, String)> {
+    let mut files = vec![("default.hcl", agent(node, cluster))];
+    if cluster.acl {
+        let token = cluster.secrets.consul_token();
+        let text = format!("consul {{\n  token = \"{token}\"\n}}\n");
+        files.push(("consul.hcl", text));
+    }
+    files
+}
+
+fn agent(node: &Node, cluster: &Cluster) -> String {
     let address = node.address;
     let servers = cluster.servers();
     let list = |port: &str| {
         let quoted = servers.iter().map(|server| format!("\"{server}{port}\""));
         quoted.collect::<Vec<_>>().join(", ")
-    };
-    let token = match cluster.acl {
-        true => format!("  token   = \"{}\"\n", cluster.secrets.consul_token()),
-        false => String::new(),
     };
     let mut text = format!(
         r#"name                 = "{name}"
@@ -79,7 +93,7 @@ advertise {{
 
 consul {{
   address = "127.0.0.1:8500"
-{token}}}
+}}
 
 acl {{
   enabled = {acl}
@@ -113,7 +127,7 @@ client {{
   servers    = [{servers}]
 {volume}
   options {{
-    # there is no cloud to ask, and asking takes seconds
+    # this is none of these clouds, and asking for them takes seconds
     "fingerprint.denylist" = "env_aws,env_azure,env_digitalocean,env_gce"
   }}
 }}
@@ -154,21 +168,27 @@ mod tests {
             secrets: &secrets,
             acl: false,
         };
-        let server = nomad(&nodes[1], &cluster);
+        let server = agent(&nodes[1], &cluster);
         assert!(server.contains("bootstrap_expect = 3"), "{server}");
         assert!(
             server.contains(r#"["10.77.2.11", "10.77.2.12", "10.77.2.13"]"#),
             "{server}"
         );
-        let client = nomad(&nodes[5], &cluster);
+        let client = agent(&nodes[5], &cluster);
         assert!(client.contains("node_class = \"client\""), "{client}");
         assert!(client.contains("\"10.77.2.11:4647\""), "{client}");
         assert!(client.contains("no_cgroups = true"), "{client}");
         assert!(!client.contains("token"), "{client}");
-        let agent: serde_json::Value = serde_json::from_str(&consul(&nodes[5], &cluster)).unwrap();
-        assert_eq!(agent["server"], false);
-        assert_eq!(agent["encrypt"], secrets.gossip());
-        assert!(agent.get("acl").is_none());
+        let files = consul(&nodes[5], &cluster);
+        assert_eq!(
+            files.len(),
+            2,
+            "no token is written where none is asked for"
+        );
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&files[0].1)["server"], false);
+        assert_eq!(read(&files[1].1)["encrypt"], secrets.gossip());
+        assert_eq!(super::nomad(&nodes[5], &cluster).len(), 1);
     }
 
     #[test]
@@ -181,11 +201,13 @@ mod tests {
             acl: true,
         };
         let parse = |index: usize| -> serde_json::Value {
-            serde_json::from_str(&consul(&nodes[index], &cluster)).unwrap()
+            serde_json::from_str(&consul(&nodes[index], &cluster)[2].1).unwrap()
         };
         assert_eq!(parse(1)["acl"]["default_policy"], "deny");
         assert!(parse(1)["acl"]["tokens"]["initial_management"].is_string());
         assert!(parse(5)["acl"]["tokens"]["initial_management"].is_null());
-        assert!(nomad(&nodes[5], &cluster).contains("acl {\n  enabled = true\n}"));
+        let files = nomad(&nodes[5], &cluster);
+        assert!(files[0].1.contains("acl {\n  enabled = true\n}"));
+        assert!(files[1].1.contains(secrets.consul_token()));
     }
 }

@@ -61,11 +61,14 @@ pub fn prepare(lab: &Lab, node: &Node, cluster: &Cluster) -> Result<()> {
     if node.role == Role::Client {
         make(&root.join("var/e2b/templates"), 0o755, 0)?;
     }
-    let consul = root.join("opt/consul/config/default.json");
-    write_file(&consul, config::consul(node, cluster), 0o600)?;
-    give(&consul, CONSUL)?;
-    let nomad = root.join("opt/nomad/config/default.hcl");
-    write_file(&nomad, config::nomad(node, cluster), 0o600)?;
+    for (name, text) in config::consul(node, cluster) {
+        let path = root.join("opt/consul/config").join(name);
+        write_file(&path, text, 0o600)?;
+        give(&path, CONSUL)?;
+    }
+    for (name, text) in config::nomad(node, cluster) {
+        write_file(&root.join("opt/nomad/config").join(name), text, 0o600)?;
+    }
     for (name, text) in config::UNITS {
         write_file(&root.join("etc/systemd/system").join(name), text, 0o644)?;
         crate::node::enable(

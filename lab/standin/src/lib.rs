@@ -1,12 +1,16 @@
 //! What the five stand-ins share: they start, listen, answer `GET /health` and end on SIGTERM.
 //!
+//! `e2blab fault break-service` has them fail: a file in `/run/e2blab`, by the binary's name, says how.
+//!
 //! They stand in for binaries that need `/dev/kvm`, `nbd` and a built E2B tree. A deploy flow
 //! uploads and runs them exactly as it does the real ones.
 
 use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +18,43 @@ use std::time::Duration;
 const IDLE: Duration = Duration::from_secs(30);
 /// The longest request head that is read; probes send far less.
 const HEAD_LIMIT: u64 = 16 * 1024;
+
+/// Where the files are that say how to fail.
+const FAULTS: &str = "/run/e2blab";
+/// What one that eats memory takes in all, and at once. There is an end to it: nothing else stops it.
+const EATEN: usize = 512 << 20;
+const BITE: usize = 16 << 20;
+
+/// How a stand-in fails on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Ends with status 1 at once.
+    Crash,
+    /// Runs, and listens to nothing.
+    Silent,
+    /// Answers every request with status 500.
+    Answers500,
+    /// Ends with status 1 after so long.
+    Exit(Duration),
+    /// Takes more and more memory.
+    Memory,
+}
+
+impl Fault {
+    /// What the file of a stand-in says; `None` without one, and for what is no fault.
+    fn read(directory: &Path, name: &str) -> Option<Fault> {
+        let text = fs::read_to_string(directory.join(name)).ok()?;
+        let mut words = text.split_whitespace();
+        Some(match (words.next()?, words.next()) {
+            ("crash", None) => Fault::Crash,
+            ("silent", None) => Fault::Silent,
+            ("500", None) => Fault::Answers500,
+            ("exit", Some(seconds)) => Fault::Exit(Duration::from_secs(seconds.parse().ok()?)),
+            ("memory", None) => Fault::Memory,
+            _ => return None,
+        })
+    }
+}
 
 /// One stand-in: the binary's name, its platform port, and the variable the real one reads for it.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +83,19 @@ impl Standin {
             Ok(port) => port,
             Err(text) => return self.fail(&format!("`{text}` is not a port")),
         };
+        match self.fault() {
+            Some(Fault::Crash) => return self.fail("broken on purpose: it crashes at start"),
+            Some(Fault::Silent) => loop {
+                thread::sleep(IDLE);
+            },
+            Some(Fault::Exit(after)) => drop(thread::spawn(move || {
+                thread::sleep(after);
+                let _ = self.fail("broken on purpose: it has run long enough");
+                process::exit(1);
+            })),
+            Some(Fault::Memory) => drop(thread::spawn(eat)),
+            Some(Fault::Answers500) | None => {}
+        }
         match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
             Ok(listener) => {
                 let _ = said(writeln!(
@@ -79,6 +133,10 @@ impl Standin {
         text.map_or(Ok(self.port), |text| text.parse().map_err(|_| text))
     }
 
+    fn fault(self) -> Option<Fault> {
+        Fault::read(Path::new(FAULTS), self.name)
+    }
+
     /// Answers connections, each on its own thread, until the process ends.
     fn serve(self, listener: &TcpListener) {
         for stream in listener.incoming() {
@@ -97,17 +155,23 @@ impl Standin {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut writer = stream;
         while let Some(line) = request_line(&mut reader)? {
-            writer.write_all(self.answer(&line).as_bytes())?;
+            // asked for each request: this fault comes and goes without a restart
+            let broken = self.fault() == Some(Fault::Answers500);
+            writer.write_all(self.answer(&line, broken).as_bytes())?;
         }
         Ok(())
     }
 
     /// The whole response to a request line such as `GET /health HTTP/1.1`.
-    fn answer(self, request: &str) -> String {
+    fn answer(self, request: &str, broken: bool) -> String {
         let mut words = request.split_whitespace();
         let method = words.next().unwrap_or_default();
         let path = words.next().unwrap_or_default();
         let (status, body) = match (method, path.split('?').next().unwrap_or_default()) {
+            _ if broken => (
+                "500 Internal Server Error",
+                r#"{"status":"unhealthy","message":"broken on purpose"}"#.to_owned(),
+            ),
             ("GET" | "HEAD", "/health") => (
                 "200 OK",
                 format!(
@@ -135,6 +199,19 @@ impl Standin {
     fn fail(self, why: &str) -> ExitCode {
         let _ = said(writeln!(io::stderr(), "{}: {why}", self.name));
         ExitCode::FAILURE
+    }
+}
+
+/// Takes memory and keeps it.
+fn eat() {
+    let mut eaten = Vec::new();
+    while eaten.len() * BITE < EATEN {
+        // ones: pages of zeros would not be there
+        eaten.push(std::hint::black_box(vec![1_u8; BITE]));
+        thread::sleep(Duration::from_millis(50));
+    }
+    loop {
+        thread::sleep(IDLE);
     }
 }
 
@@ -196,6 +273,30 @@ mod tests {
     }
 
     #[test]
+    fn a_file_says_how_to_fail() {
+        let directory = env::temp_dir().join(format!("standin-{}", process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        assert_eq!(Fault::read(&directory, "api"), None);
+        for (text, fault) in [
+            ("crash\n", Some(Fault::Crash)),
+            ("500", Some(Fault::Answers500)),
+            ("exit 3\n", Some(Fault::Exit(Duration::from_secs(3)))),
+            ("exit soon", None),
+            ("memory", Some(Fault::Memory)),
+            ("silent", Some(Fault::Silent)),
+            ("", None),
+        ] {
+            fs::write(directory.join("api"), text).unwrap();
+            assert_eq!(Fault::read(&directory, "api"), fault, "{text}");
+        }
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(
+            API.answer("GET /health HTTP/1.1", true)
+                .starts_with("HTTP/1.1 500 ")
+        );
+    }
+
+    #[test]
     fn health_is_answered_over_a_socket_twice_on_one_connection() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -208,7 +309,7 @@ mod tests {
             stream
                 .write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
                 .unwrap();
-            let mut answer = vec![0; API.answer("GET /health HTTP/1.1").len()];
+            let mut answer = vec![0; API.answer("GET /health HTTP/1.1", false).len()];
             stream.read_exact(&mut answer).unwrap();
             let answer = String::from_utf8(answer).unwrap();
             assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -222,11 +323,11 @@ mod tests {
     #[test]
     fn what_is_not_health_is_not_healthy() {
         assert!(
-            API.answer("GET /sandboxes HTTP/1.1")
+            API.answer("GET /sandboxes HTTP/1.1", false)
                 .starts_with("HTTP/1.1 404 ")
         );
         assert!(
-            API.answer("POST /health HTTP/1.1")
+            API.answer("POST /health HTTP/1.1", false)
                 .starts_with("HTTP/1.1 405 ")
         );
     }
