@@ -21,10 +21,10 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] = embed!("stdlib": "artifacts", "check", "cluster", "config", "credentials", "database", "env_files", "network", "seed", "services", "stage");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "artifacts", "check", "cluster", "config", "credentials", "database", "env_files", "network", "seed", "services", "stacks", "stage");
 
 /// What operators run, found by name when there is no such file on disk.
-pub static SCRIPTS: &[Embedded] = embed!("scripts": "check-cluster", "db-shell", "db-status", "deploy", "deploy-services", "export-api-creds", "run-init-db", "stage");
+pub static SCRIPTS: &[Embedded] = embed!("scripts": "check-cluster", "configure", "db-shell", "db-status", "deploy", "deploy-services", "export-api-creds", "init", "package", "run-init-db", "stage");
 
 /// Where `std/…` and scripts are looked for, first hit first.
 #[derive(Clone, Debug, Default)]

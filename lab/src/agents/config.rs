@@ -152,6 +152,7 @@ mod tests {
         let cluster = Cluster {
             nodes: &nodes,
             secrets: &secrets,
+            region: REGION,
             acl: false,
         };
         let server = nomad(&nodes[1], &cluster);
@@ -178,6 +179,7 @@ mod tests {
         let cluster = Cluster {
             nodes: &nodes,
             secrets: &secrets,
+            region: REGION,
             acl: true,
         };
         let parse = |index: usize| -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! What `fs` writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rhai::Dynamic;
 
@@ -17,8 +17,18 @@ use super::{local, path_at};
 pub fn write(call: &mut Call) -> Result<Dynamic, Raise> {
     let path = path_at(call, 0)?;
     let content = call.bytes(1)?;
-    let mode = call.opt_mode("mode");
     let secret = holds_secret(call.value(1)?);
+    put(call, path, content, secret)
+}
+
+/// Makes a file what it is to be, and says whether it was not.
+pub fn put(
+    call: &mut Call,
+    path: PathBuf,
+    content: Vec<u8>,
+    secret: bool,
+) -> Result<Dynamic, Raise> {
+    let mode = call.opt_mode("mode");
     let (target, wanted) = (path.clone(), content.clone());
     let state = local(call, move || workstation::state(&target, &wanted, mode))?;
     let (action, reason, diff) = match &state {
