@@ -12,59 +12,65 @@ use crate::node;
 use crate::report;
 use crate::state::{Machine, State};
 
-/// How long a node may take to go down and come up again.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a node may take to go down.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Reboots the nodes together, waits until all are up, and notes their new processes.
-pub fn reboot(lab: &Lab, nodes: &[String]) -> Result<()> {
+pub fn reboot(lab: &Lab, names: &[String]) -> Result<()> {
     let groups = Groups::of(lab)?;
     let _lock = Lock::machine(lab.name())?;
     let mut state = State::require(lab)?;
-    for node in nodes {
-        state.node(node)?;
+    for name in names {
+        state.node(name)?;
     }
     let began = Instant::now();
-    for node in nodes {
-        node::script(lab, &groups, node, "systemctl reboot --no-block", &[])?;
+    for name in names {
+        node::script(lab, &groups, name, "systemctl reboot --no-block", &[])?;
     }
+    for name in names {
+        wait_for_end(lab, &groups, name, began + PATIENCE)?;
+    }
+    // the machine ends where a real one would start again: it is booted once more
+    let mut booting = Vec::new();
     for machine in &mut state.nodes {
-        if nodes.contains(&machine.node.name) {
-            *machine = again(lab, &groups, machine, began + PATIENCE)?;
+        if names.contains(&machine.node.name) {
+            let child = node::boot(lab, &groups, &machine.node)?;
+            booting.push((machine, child));
         }
+    }
+    for (machine, mut child) in booting {
+        let node = machine.node.clone();
+        namespace::inside(&lab.namespace("lan"), || {
+            node::wait_for_sshd(lab, &node, &mut child)
+        })??;
+        node::wait_for_systemd(lab, &groups, &node, &mut child)?;
+        *machine = Machine::of(&node, &groups).ok_or_else(|| Error::NodeDown {
+            node: node.name.clone(),
+            lab: lab.name().to_owned(),
+        })?;
     }
     state.save(lab)?;
     report::talk(format_args!(
         "{} up again after {:.1} s",
-        nodes.join(", "),
+        names.join(", "),
         began.elapsed().as_secs_f64()
     ));
     Ok(())
 }
 
-/// The node's new machine, once it is up and its sshd answers.
-fn again(lab: &Lab, groups: &Groups, old: &Machine, deadline: Instant) -> Result<Machine> {
-    let node = &old.node;
-    loop {
-        let new = Machine::of(node, groups).filter(|new| new.started != old.started);
-        let system = new
-            .as_ref()
-            .and_then(|_| node::system_state(groups, &node.name));
-        if let (Some(new), Some("running" | "degraded")) = (new, system.as_deref()) {
-            let answers =
-                namespace::inside(&lab.namespace("lan"), || node::greets((node.address, 22)))?;
-            if answers {
-                return Ok(new);
-            }
-        }
+/// Waits until nothing of the node's machine runs any more.
+fn wait_for_end(lab: &Lab, groups: &Groups, name: &str, deadline: Instant) -> Result<()> {
+    while !groups.processes(name).is_empty() {
         if Instant::now() > deadline {
             return Err(Error::NotReady {
-                node: node.name.clone(),
-                what: "come up again",
+                node: name.to_owned(),
+                what: "go down",
                 seconds: PATIENCE.as_secs(),
-                log: lab.node_log(&node.name),
-                tail: crate::exec::tail(&lab.node_log(&node.name)),
+                log: lab.node_log(name),
+                tail: crate::exec::tail(&lab.node_log(name)),
             });
         }
-        sleep(Duration::from_millis(100));
+        sleep(Duration::from_millis(50));
     }
+    Ok(())
 }

@@ -420,7 +420,9 @@ fn parse(call: &mut Call) -> Result<Dynamic, Raise> {
     let mut variables = Map::new();
     for env_file::Commented { entry, comment } in env_file::commented(text.expose()) {
         let mut facts = Map::new();
-        let secret = secrets.contains(&entry.name) && !entry.value.is_empty();
+        // a placeholder keeps nothing secret
+        let filled = !entry.value.is_empty() && !entry.value.starts_with("REPLACE_");
+        let secret = filled && secrets.contains(&entry.name);
         let value = match secret {
             true => super::keep_secret(call, entry.value),
             false => entry.value.into(),

@@ -18,7 +18,8 @@ pub fn write(call: &mut Call) -> Result<Dynamic, Raise> {
     let path = path_at(call, 0)?;
     let content = call.bytes(1)?;
     let secret = holds_secret(call.value(1)?);
-    put(call, path, content, secret)
+    let mode = call.opt_mode("mode");
+    put(call, path, content, mode, secret)
 }
 
 /// Makes a file what it is to be, and says whether it was not.
@@ -26,9 +27,9 @@ pub fn put(
     call: &mut Call,
     path: PathBuf,
     content: Vec<u8>,
+    mode: Option<u32>,
     secret: bool,
 ) -> Result<Dynamic, Raise> {
-    let mode = call.opt_mode("mode");
     let (target, wanted) = (path.clone(), content.clone());
     let state = local(call, move || workstation::state(&target, &wanted, mode))?;
     let (action, reason, diff) = match &state {

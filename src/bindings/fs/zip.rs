@@ -41,5 +41,5 @@ pub fn write(call: &mut Call) -> Result<Dynamic, Raise> {
     })?;
     let archive =
         workstation::zip(entries).map_err(|error| Failure::from_error("fs.zip", &error))?;
-    write::put(call, target, archive, false)
+    write::put(call, target, archive, None, false)
 }
