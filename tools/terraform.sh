@@ -55,7 +55,7 @@ elif ! init; then
     if [[ ! -x $setup ]]; then
         cat "$copy/init.log" >&2
         echo "the stacks are formatted, but neither validated nor tested: no provider could be had (above); on a machine that reaches the registry, \`make terraform\` does both" >&2
-        exit "${E2BSCRIPT_TERRAFORM_REQUIRED:-0}"
+        exit 0
     fi
     echo "no registry answers: the provider's interface alone is used"
     TF_CLI_CONFIG_FILE=$("$setup")
@@ -64,20 +64,36 @@ elif ! init; then
     init || { cat "$copy/init.log" >&2; exit 1; }
 fi
 
-# Each stack's tests run by themselves, one after the other: together they use both processors.
-status=0
+# What is wrong on purpose is refused, each with the sentence that its file names.
+sentences() {
+    local stack=$1 said file sentence count=0
+    said=$(terraform -chdir="$copy/$stack" test -no-color -test-directory=tests/sentences 2>&1 | tr -s '[:space:]' ' ') || true
+    for file in "$stack"/tests/sentences/*.tftest.hcl; do
+        sentence=$(sed -n 's/^# says: //p' "$file")
+        if [[ $said != *"$sentence"* ]]; then
+            echo "$file: not refused with its sentence: $sentence"
+            return 1
+        fi
+        count=$((count + 1))
+    done
+    echo "$count wrong variables refused with their sentences"
+}
+
+# Both stacks at once: Terraform itself uses one processor.
 for stack in "${stacks[@]}"; do
     (
-        terraform -chdir="$copy/$stack" validate -no-color >"$copy/$stack.log" 2>&1 &&
-            terraform -chdir="$copy/$stack" test -no-color "$@" >>"$copy/$stack.log" 2>&1
-    ) &
+        terraform -chdir="$copy/$stack" validate -no-color &&
+            terraform -chdir="$copy/$stack" test -no-color "$@" &&
+            sentences "$stack"
+    ) >"$copy/$stack.log" 2>&1 &
 done
+status=0
 for stack in "${stacks[@]}"; do
     wait -n || status=1
 done
 for stack in "${stacks[@]}"; do
-    if grep -q '^Success! .* passed, 0 failed' "$copy/$stack.log"; then
-        echo "$stack: valid; $(sed -n 's/^Success! //p' "$copy/$stack.log" | tail -n 1)"
+    if grep -q 'refused with their sentences$' "$copy/$stack.log"; then
+        echo "$stack: valid; $(sed -n 's/^Success! \(.* passed\), 0 failed.*/\1/p' "$copy/$stack.log" | tail -n 1), $(tail -n 1 "$copy/$stack.log")"
     else
         echo "$stack:"
         grep -v ' pass$\| skip$' "$copy/$stack.log" || true

@@ -1,8 +1,11 @@
 //! Hosts that set themselves up: the rehearsal cluster booted with the stack's user_data, by cloud-init.
 
+use std::fs;
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use crate::lab::{Lab, changes};
 
@@ -83,11 +86,11 @@ fn clients_that_come_a_minute_before_the_servers_join_and_all_survive_a_reboot()
     );
     assert_eq!(kept, "kept");
     assert_eq!(ids("client-1"), before);
-    let after = "sysctl -n net.ipv4.ip_forward; nft list tables; systemctl is-active e2b-cleanup-network.timer e2b-firewall e2b-join; \
+    let after = "sysctl -n net.ipv4.ip_forward; nft list table inet e2b | head -n 1; systemctl is-active e2b-cleanup-network.timer e2b-firewall e2b-join; \
          iptables -S INPUT | grep -c 'dport 5008.*e2b'";
     assert_eq!(
         lab.ask("client-1", after),
-        "1\ntable inet e2b\nactive\nactive\nactive\n2"
+        "1\ntable inet e2b {\nactive\nactive\nactive\n2"
     );
 }
 
@@ -148,6 +151,82 @@ fn a_missing_server_holds_up_nobody_and_deploy_finds_all_as_it_should_be() {
     assert_eq!(lab.ask("client-1", units), running);
 
     no_secret_is_readable(&lab);
+    what_comes_out_of_the_outputs_describes_the_same_cluster(&lab);
+}
+
+/// `deploy.env` made from the stacks' outputs, were this cluster theirs, with what stays to be filled in by hand: the
+/// deployment that it describes has nothing left to do.
+fn what_comes_out_of_the_outputs_describes_the_same_cluster(lab: &Lab) {
+    let home = tempfile::tempdir().unwrap();
+    let recorded = |form: &str| -> Value {
+        let path = format!(
+            "{}/tests/data/stacks/{form}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let list = |name: &str| Value::from(lab.env(name).split(',').collect::<Vec<_>>());
+    let mut base = recorded("base.output");
+    base["bastion_public_ip"]["value"] = lab.env("BASTION_HOST").into();
+    base["postgres_host"]["value"] = lab.env("POSTGRES_HOST").into();
+    base["postgres_ca_certificate"]["value"] = fs::read_to_string(lab.file("postgres-ca.pem"))
+        .unwrap()
+        .into();
+    let mut cluster = recorded("cluster.state");
+    let outputs = &mut cluster["outputs"];
+    outputs["server_private_ips"]["value"] = list("SERVER_POOL_PRIVATE");
+    outputs["api_private_ips"]["value"] = list("API_POOL_PRIVATE");
+    outputs["client_private_ips"]["value"] = list("CLIENT_POOL_PRIVATE");
+    outputs["vcn_cidr_block"]["value"] = lab.env("VCN_CIDR").into();
+    let path = |name: &str| home.path().join(name).display().to_string();
+    fs::write(path("base.json"), base.to_string()).unwrap();
+    fs::write(path("cluster.json"), cluster.to_string()).unwrap();
+    let env_file = path("deploy.env");
+    let made = lab
+        .command(&["init.rhai", &path("base.json"), &path("cluster.json")])
+        .env("E2BSCRIPT_ENV_FILE", &env_file)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+
+    // by hand: what no stack knows, and what is the rehearsal's own
+    let own = fs::read_to_string(lab.file("deploy.env")).unwrap();
+    let text = fs::read_to_string(&env_file).unwrap();
+    let from_outputs = |name: &str| {
+        let head = format!("{name}=");
+        let mut lines = text.lines().filter(|line| line.starts_with(&head));
+        lines.any(|line| line.contains("# from terraform-"))
+    };
+    let mut filled: Vec<&str> = Vec::new();
+    let by_hand: Vec<&str> = own
+        .lines()
+        .filter(|line| {
+            line.split_once('=')
+                .is_some_and(|(name, _)| !from_outputs(name))
+        })
+        .collect();
+    let names: Vec<&str> = by_hand
+        .iter()
+        .map(|line| line.split('=').next().unwrap())
+        .collect();
+    filled.extend(
+        text.lines()
+            .filter(|line| !names.contains(&line.split('=').next().unwrap())),
+    );
+    filled.extend(by_hand);
+    fs::write(&env_file, filled.join("\n") + "\n").unwrap();
+
+    let planned = lab
+        .command(&["deploy.rhai", "--plan", "--detailed-exitcode"])
+        .env("E2BSCRIPT_ENV_FILE", &env_file)
+        .output()
+        .unwrap();
+    assert_eq!(
+        planned.status.code(),
+        Some(0),
+        "{}",
+        crate::lab::Ran::of(planned)
+    );
 }
 
 /// Neither what everybody may read on a host, nor its user_data or metadata, holds the gossip key.
