@@ -8,6 +8,8 @@
 
 mod common;
 
+#[path = "flows/deploy.rs"]
+mod deploy;
 #[path = "flows/faults.rs"]
 mod faults;
 #[path = "flows/golden.rs"]

@@ -21,7 +21,7 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] = embed!("stdlib": "artifacts", "check", "cluster", "config", "credentials", "database", "env_files", "network", "seed", "services", "stacks", "stage");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "artifacts", "check", "cluster", "config", "credentials", "database", "env_files", "keys", "network", "seed", "services", "stacks", "stage");
 
 /// What operators run, found by name when there is no such file on disk.
 pub static SCRIPTS: &[Embedded] = embed!("scripts": "check-cluster", "configure", "db-shell", "db-status", "deploy", "deploy-services", "export-api-creds", "init", "package", "run-init-db", "stage");

@@ -105,6 +105,6 @@ mod tests {
             ["mend it", "with", "`rm -f x y`", "now"]
         );
         assert_eq!(wrap("`a b` `c d", 5), ["`a b`", "`c d"]);
-        assert_eq!(wrap("`a b` `c dd", 5), ["`a b`", "`c", "dd"]);
+        assert_eq!(wrap("`a b` `c ddd", 5), ["`a b`", "`c", "ddd"]);
     }
 }

@@ -17,7 +17,7 @@ use super::proxy;
 use super::shared::Run;
 use super::stats::Traffic;
 use super::{Class, Error, algorithms};
-use crate::wire::{BoxStream, DialError, Meter, Tcp, Watched};
+use crate::wire::{BoxStream, DialError, Meter, Prompt, Tcp, Watched};
 
 /// russh reads each packet in two small reads; this makes them memory copies.
 const READ_BUFFER: usize = 256 * 1024;
@@ -223,7 +223,7 @@ impl Start<'_> {
             Via::Tcp(family) => {
                 let tcp = Tcp::new(place.connect_timeout).family(*family);
                 let stream = tcp.connect(&place.host, place.port).await;
-                let stream = stream.map_err(|error| self.unreachable(&error))?;
+                let stream = Prompt::new(stream.map_err(|error| self.unreachable(&error))?);
                 Ok(Box::new(BufReader::with_capacity(READ_BUFFER, stream)))
             }
             Via::Command(command) => {

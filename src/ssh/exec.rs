@@ -12,7 +12,7 @@ use futures_util::Stream;
 use russh::client::Msg;
 use russh::{ChannelMsg, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::capture::Capture;
@@ -31,10 +31,6 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(10);
 
 /// Input is read and sent in pieces of this size.
 const PIECE: usize = 256 * 1024;
-
-/// How often the server is nudged to send what follows: after its word that the command runs and
-/// after the first output. Commands that say more are not waited for to the millisecond.
-const NUDGES: usize = 2;
 
 /// Where a command's output came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,18 +208,24 @@ impl Running {
             .exec(true, exec.command)
             .await
             .map_err(|_| lost(false))?;
+        let begun = Notify::new();
         let feed = Feed {
             hop: &hop,
             write,
             traffic: &self.traffic,
+            begun: &begun,
             on_sent: exec.on_sent,
             sent: 0,
         };
+        let reads_nothing = matches!(exec.stdin, Stdin::None);
         let feed = feed.run(exec.stdin);
         let collect = Collect {
             hop: &hop,
             connection: &connection,
             traffic: &self.traffic,
+            begun: &begun,
+            reads_nothing,
+            silent: true,
             on_output: exec.on_output,
             stdout: Capture::new(match sink {
                 Some(_) => 0,
@@ -253,6 +255,7 @@ struct Feed<'a> {
     hop: &'a str,
     write: &'a ChannelWriteHalf<Msg>,
     traffic: &'a Traffic,
+    begun: &'a Notify,
     on_sent: Option<OnSent>,
     sent: u64,
 }
@@ -265,7 +268,8 @@ impl Feed<'_> {
             reason: error.to_string(),
         };
         match stdin {
-            Stdin::None => {}
+            // Beside the request it would be one more small packet that a server on the way holds back.
+            Stdin::None => self.begun.notified().await,
             Stdin::Bytes(bytes) => {
                 // In pieces, so that progress can be told.
                 let mut rest = bytes;
@@ -321,6 +325,10 @@ struct Collect<'a> {
     hop: &'a str,
     connection: &'a Arc<Connection>,
     traffic: &'a Traffic,
+    begun: &'a Notify,
+    reads_nothing: bool,
+    /// Nothing was said yet.
+    silent: bool,
     on_output: Option<OnOutput>,
     sink: Option<mpsc::Sender<Bytes>>,
     stdout: Capture,
@@ -332,7 +340,6 @@ struct Collect<'a> {
 impl Collect<'_> {
     async fn run(mut self, inbox: &mut Inbox) -> Result<Finished, Error> {
         let mut ended_at: Option<Instant> = None;
-        let mut nudges = NUDGES;
         loop {
             let message = match ended_at {
                 None => inbox.next().await,
@@ -347,14 +354,20 @@ impl Collect<'_> {
                     }
                 }
             };
-            let more_follows = matches!(
-                message,
-                Some(
-                    ChannelMsg::Success | ChannelMsg::Data { .. } | ChannelMsg::ExtendedData { .. }
-                )
-            );
-            if more_follows && nudges > 0 {
-                nudges -= 1;
+            // More may be held back after each of these. Commands that say more than once are not
+            // waited for to the millisecond.
+            let nudge = match &message {
+                Some(ChannelMsg::Success) => {
+                    self.begun.notify_one();
+                    // The end of an empty input is on its way, and does as well.
+                    !self.reads_nothing
+                }
+                Some(ChannelMsg::Data { .. } | ChannelMsg::ExtendedData { .. }) => {
+                    std::mem::take(&mut self.silent)
+                }
+                _ => false,
+            };
+            if nudge {
                 self.connection.nudge();
             }
             match message {
@@ -396,6 +409,10 @@ impl Collect<'_> {
                 None if self.end.is_some() && self.eof => return Ok(self.finished(false)),
                 None => return Err(self.connection.lost(true)),
                 Some(_) => {}
+            }
+            // Nothing comes after both but the channel's end, which may be held back as well.
+            if self.end.is_some() && self.eof {
+                return Ok(self.finished(false));
             }
         }
     }

@@ -4,11 +4,13 @@
 //! on one [`Dialer`]: over TCP from this machine, or through an SSH connection from another one.
 
 mod error;
+mod prompt;
 mod tcp;
 mod watch;
 
 pub use error::DialError;
 pub use futures_util::future::BoxFuture;
+pub use prompt::Prompt;
 pub use tcp::{AddressFamily, Tcp};
 pub use watch::{Meter, Watched};
 

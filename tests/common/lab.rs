@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-/// Shape of the smallest cluster that has every role.
-pub const SMALL: &[&str] = &["--servers", "1"];
+/// Shape of the smallest cluster that has every role; its nodes run no Nomad and no Consul.
+pub const SMALL: &[&str] = &["--servers", "1", "--no-agents"];
 
 /// A lab that is up, with a home directory for runs on it.
 pub struct Lab {

@@ -17,38 +17,34 @@ fn nobody_is_logged_in_where_keys_do_not_fit() {
     assert!(made.unwrap().success());
     let right = lab.env("SSH_KEY");
     lab.set_env("SSH_KEY", key.to_str().unwrap());
-    report_is(
-        "wrong-key",
-        &lab,
-        &lab.run(&["deploy.rhai"]).ended(5).stderr,
-    );
+    report_is("wrong-key", &lab, &lab.run(&["stage.rhai"]).ended(5).stderr);
     lab.set_env("SSH_KEY", &right);
 
     lab.fault(&["new-host-key", "bastion"]);
-    let ran = lab.run(&["deploy.rhai"]).ended(5);
+    let ran = lab.run(&["stage.rhai"]).ended(5);
     report_is("host-key-of-the-bastion", &lab, &ran.stderr);
     lab.fault(&["heal"]);
 
     lab.fault(&["new-host-key", "api-1"]);
-    let events = lab.events(&["deploy.rhai"], 4);
+    let events = lab.events(&["stage.rhai"], 4);
     assert!(
         changes(&events)
             .iter()
             .all(|change| !change.starts_with("api-1 "))
     );
-    let ran = lab.run(&["deploy.rhai"]).ended(4);
+    let ran = lab.run(&["stage.rhai"]).ended(4);
     report_is("host-key-of-a-node", &lab, &ran.stderr);
     // A key that changed is not taken by those who take new ones.
-    lab.run(&["deploy.rhai", "--accept-new-host-keys"]).ended(4);
+    lab.run(&["stage.rhai", "--accept-new-host-keys"]).ended(4);
     lab.fault(&["heal"]);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
 }
 
 #[test]
 fn a_host_that_is_cut_off_does_not_stop_the_others() {
     let lab = Lab::up(SMALL);
     lab.fault(&["cut", "server-1"]);
-    let ran = lab.run(&["deploy.rhai"]).ended(4);
+    let ran = lab.run(&["stage.rhai"]).ended(4);
     // Silence, or the bastion's word that nobody answers there: it depends on what it remembers.
     let said = ["did not finish connecting within 15 s", "No route to host"];
     assert!(said.iter().any(|words| ran.stderr.contains(words)), "{ran}");
@@ -56,18 +52,17 @@ fn a_host_that_is_cut_off_does_not_stop_the_others() {
         "× 1 of 3 failed: server-1",
         "× server-1: ",
         "help: check that the host is up",
-        "e2bscript --limit server-1 deploy.rhai",
+        "e2bscript --limit server-1 stage.rhai",
     ] {
         assert!(ran.stderr.contains(words), "{ran}");
     }
     assert_eq!(lab.ask("api-1", "ls /opt/e2b/bin"), "client-proxy\ne2b-api");
     lab.fault(&["heal"]);
-    let events = lab.events(&["deploy.rhai"], 0);
+    let events = lab.events(&["stage.rhai"], 0);
     assert!(
         changes(&events)
             .iter()
-            // the database has its turn once every host is staged
-            .all(|change| change.starts_with("server-1 ") || change.starts_with("database "))
+            .all(|change| change.starts_with("server-1 "))
     );
 }
 
@@ -78,23 +73,23 @@ fn a_download_is_what_its_checksum_says_or_nothing() {
     report_is(
         "mirror-404",
         &lab,
-        &lab.run(&["deploy.rhai"]).ended(4).stderr,
+        &lab.run(&["stage.rhai"]).ended(4).stderr,
     );
     lab.fault(&["heal"]);
     lab.fault(&["mirror-wrong-bytes"]);
-    let ran = lab.run(&["deploy.rhai"]).ended(4);
+    let ran = lab.run(&["stage.rhai"]).ended(4);
     report_is("mirror-wrong-bytes", &lab, &ran.stderr);
     let left = "ls -A /fc-versions/*/; find / -xdev -name '*firecracker*' -newer /fc-vm -type f";
     assert_eq!(lab.ask("client-1", left), "", "something of it is left");
     lab.fault(&["heal"]);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
     lab.ask("client-1", "firecracker --version");
 }
 
 #[test]
 fn a_full_disk_leaves_the_old_file() {
     let lab = Lab::up(SMALL);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
     let files = "sha256sum /fc-envd/envd; ls -A /fc-envd";
     let before = lab.ask("client-1", files);
     let artifact = lab.file("artifacts/bin/envd");
@@ -102,11 +97,11 @@ fn a_full_disk_leaves_the_old_file() {
     bytes.resize(bytes.len() + (8 << 20), 7);
     fs::write(&artifact, bytes).unwrap();
     lab.fault(&["fill-disk", "client-1"]);
-    let ran = lab.run(&["deploy.rhai"]).ended(4);
+    let ran = lab.run(&["stage.rhai"]).ended(4);
     report_is("full-disk", &lab, &ran.stderr);
     assert_eq!(lab.ask("client-1", files), before);
     lab.fault(&["heal"]);
-    let events = lab.events(&["deploy.rhai"], 0);
+    let events = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&events), ["client-1 file /fc-envd/envd"]);
     assert_eq!(only(&events, "run_finished")["failed"], 0);
 }

@@ -9,11 +9,12 @@ use crate::common::lab::{Lab, Ran, SMALL, changes};
 #[test]
 fn the_help_of_an_error_helps() {
     let lab = Lab::up(SMALL);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
+    lab.run(&["run-init-db.rhai"]).ended(0);
     new_host_keys(&lab);
     nobody_answers(&lab);
     no_sudo(&lab);
-    assert_eq!(changes(&lab.events(&["deploy.rhai"], 0)), [""; 0]);
+    assert_eq!(changes(&lab.events(&["stage.rhai"], 0)), [""; 0]);
 }
 
 /// The fingerprint that OpenSSH shows for a public key.
@@ -37,7 +38,7 @@ fn new_host_keys(lab: &Lab) {
     for (node, code) in [("bastion", 5), ("api-1", 4)] {
         fs::copy(&theirs, &known).unwrap();
         lab.fault(&["new-host-key", node]);
-        let ran = lab.run(&["deploy.rhai"]).ended(code);
+        let ran = lab.run(&["stage.rhai"]).ended(code);
         for key in [
             format!("hostkeys/changed/{node}"),
             format!("hostkeys/{node}"),
@@ -68,7 +69,7 @@ fn nobody_answers(lab: &Lab) {
     let config = lab.home.path().join("ssh_config");
     fs::write(&config, "Host *\nConnectTimeout 2\n").unwrap();
     let run = |code| -> Ran {
-        lab.run(&["-F", config.to_str().unwrap(), "deploy.rhai"])
+        lab.run(&["-F", config.to_str().unwrap(), "stage.rhai"])
             .ended(code)
     };
     lab.fault(&["cut", "bastion"]);
@@ -105,7 +106,7 @@ fn no_sudo(lab: &Lab) {
     }
     lab.set_env("SSH_USER", "plain");
     let ran = lab
-        .run(&["deploy.rhai", "--limit", "api-1,client-1"])
+        .run(&["stage.rhai", "--limit", "api-1,client-1"])
         .ended(1);
     for words in [
         "sudo refused on `api-1`: a password is required (ssh.sudo)",

@@ -40,7 +40,7 @@ fn artifacts(lab: &Lab) {
     let kept = [&envd, &orchestrator].map(|path| fs::read(path).unwrap());
     fs::remove_file(&envd).unwrap();
     fs::write(&orchestrator, MACH_O).unwrap();
-    let ran = lab.run(&["deploy.rhai"]).ended(2);
+    let ran = lab.run(&["stage.rhai"]).ended(2);
     report_is("artifacts", lab, &ran.stderr);
     fs::write(&envd, &kept[0]).unwrap();
     fs::write(&orchestrator, &kept[1]).unwrap();
@@ -60,7 +60,7 @@ fn configuration(lab: &Lab) {
     let path = lab.home.path().join("wrong.env");
     fs::write(&path, wrong).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let words = ["deploy.rhai", "--env-file", path.to_str().unwrap()];
+    let words = ["stage.rhai", "--env-file", path.to_str().unwrap()];
     let ran = lab.run(&words).ended(2);
     report_is("configuration", lab, &ran.stderr);
 }
@@ -91,7 +91,7 @@ fn scripts(lab: &Lab) {
 }
 
 fn tree(lab: &Lab) {
-    let mut command = lab.command(&["deploy.rhai"]);
+    let mut command = lab.command(&["stage.rhai"]);
     command.current_dir(lab.home.path());
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -30,9 +30,11 @@ fn a_canary_is_found_in_its_files_alone() {
         let watch = scope.spawn(|| watch_processes(&over));
         let end = End(&over);
         let said: Vec<String> = [
-            &["deploy.rhai", "--plan", "-vv"][..],
-            &["deploy.rhai", "--json", "-v"],
-            &["deploy.rhai", "-vv", "--stats"],
+            &["stage.rhai", "--plan", "-vv"][..],
+            &["stage.rhai", "--json", "-v"],
+            &["stage.rhai", "-vv", "--stats"],
+            &["run-init-db.rhai", "--plan", "-vv"],
+            &["run-init-db.rhai", "-vv", "--stats"],
             &["check-cluster.rhai", "-vv"],
         ]
         .iter()

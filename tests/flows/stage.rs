@@ -10,7 +10,7 @@ const NO_OP_ROUND_TRIPS: u64 = 4;
 
 #[test]
 fn a_plan_writes_nothing_and_a_run_does_what_it_said() {
-    let lab = Lab::up(&[]);
+    let lab = Lab::up(&["--no-agents"]);
     let nodes = [
         "bastion",
         "server-1",
@@ -22,7 +22,7 @@ fn a_plan_writes_nothing_and_a_run_does_what_it_said() {
     ];
     let before = nodes.map(|node| lab.audit(node));
     assert!(before.iter().all(|paths| paths.len() > 10_000));
-    let planned = lab.events(&["deploy.rhai", "--plan", "--detailed-exitcode"], 10);
+    let planned = lab.events(&["stage.rhai", "--plan", "--detailed-exitcode"], 10);
     for (node, before) in nodes.iter().zip(&before) {
         let after = lab.audit(node);
         let differs: Vec<_> = before.symmetric_difference(&after).collect();
@@ -39,9 +39,9 @@ fn a_plan_writes_nothing_and_a_run_does_what_it_said() {
         assert!(planned.iter().any(|item| item == wanted), "{planned:#?}");
     }
 
-    let applied = lab.events(&["deploy.rhai"], 0);
+    let applied = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&applied), planned);
-    let again = lab.events(&["deploy.rhai"], 0);
+    let again = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&again), [""; 0]);
     let finished = only(&again, "run_finished");
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_plan_writes_nothing_and_a_run_does_what_it_said() {
         // All ways lead through the bastion, so it counts the sessions of all.
         assert!(few || host["host"] == "bastion", "{host}");
     }
-    let plan = lab.run(&["deploy.rhai", "--plan", "--detailed-exitcode"]);
+    let plan = lab.run(&["stage.rhai", "--plan", "--detailed-exitcode"]);
     plan.ended(0);
 
     assert_eq!(
@@ -70,6 +70,7 @@ fn a_plan_writes_nothing_and_a_run_does_what_it_said() {
 fn the_check_tells_what_it_did_not_look_at(lab: &Lab) {
     // The lab has the machine's own /dev/kvm, where there is one.
     let code = if Path::new("/dev/kvm").exists() { 0 } else { 7 };
+    lab.run(&["run-init-db.rhai"]).ended(0);
     let ran = lab.run(&["check-cluster.rhai"]).ended(code);
     let row = |name: &str, words: &[&str]| {
         let line = ran.stdout.lines().find(|line| line.starts_with(name));
@@ -96,7 +97,7 @@ fn the_check_tells_what_it_did_not_look_at(lab: &Lab) {
 #[test]
 fn the_next_run_changes_what_differs_and_nothing_else() {
     let lab = Lab::up(SMALL);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
     lab.ask("client-1", "echo held > /opt/e2b/runtime/orchestrator.lock");
 
     lab.append_to_artifact("envd", b"\n");
@@ -107,17 +108,16 @@ fn the_next_run_changes_what_differs_and_nothing_else() {
         "api-1 text /opt/e2b/client-proxy.env",
         "client-1 file /fc-envd/envd",
         "client-1 tree /opt/e2b/stdlib/check.rhai",
-        "database sql UPDATE public.clusters SET token = $2 WHERE id = $1",
         "server-1 dir /opt/e2b/bin",
     ];
-    let plan = lab.run(&["deploy.rhai", "--plan"]).ended(0);
+    let plan = lab.run(&["stage.rhai", "--plan"]).ended(0);
     assert!(
         plan.stderr.contains("-tampered"),
         "no diff of the tree:\n{plan}"
     );
     assert!(plan.stderr.contains("mode 0777 → 0755"), "{plan}");
-    assert_eq!(changes(&lab.events(&["deploy.rhai"], 0)), wanted);
-    assert_eq!(changes(&lab.events(&["deploy.rhai"], 0)), [""; 0]);
+    assert_eq!(changes(&lab.events(&["stage.rhai"], 0)), wanted);
+    assert_eq!(changes(&lab.events(&["stage.rhai"], 0)), [""; 0]);
     assert_eq!(
         lab.ask("client-1", "cat /opt/e2b/runtime/orchestrator.lock"),
         "held"
@@ -125,12 +125,12 @@ fn the_next_run_changes_what_differs_and_nothing_else() {
 
     lab.set_env("DEPLOY_TREE", "none");
     lab.ask("client-1", "echo tampered >> /opt/e2b/stdlib/check.rhai");
-    assert_eq!(changes(&lab.events(&["deploy.rhai"], 0)), [""; 0]);
+    assert_eq!(changes(&lab.events(&["stage.rhai"], 0)), [""; 0]);
 }
 
 #[test]
 fn flows_are_changed_without_a_compiler() {
-    let lab = Lab::up(SMALL);
+    let lab = Lab::up(&["--servers", "1"]);
     let deploy = fs::read_to_string("scripts/deploy.rhai").unwrap();
     let own = lab.home.path().join("deploy-mine.rhai");
     let hooked = deploy.replace(
@@ -154,7 +154,7 @@ fn flows_are_changed_without_a_compiler() {
     let changed = module.replace("[3001, 3002,", "[3001, 3002, 3003,");
     assert_ne!(changed, module);
     fs::write(library.join("network.rhai"), changed).unwrap();
-    let words = ["deploy.rhai", "--std", library.to_str().unwrap()];
+    let words = ["stage.rhai", "--std", library.to_str().unwrap()];
     let events = lab.events(&words, 0);
     let announced = only(&events, "override");
     assert_eq!(announced["module"], "std/network");

@@ -12,7 +12,7 @@ use crate::common::lab::{Lab, Ran, SMALL, changes};
 #[test]
 fn an_upload_that_is_stopped_leaves_the_old_file() {
     let lab = Lab::up(SMALL);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
     let files = "sha256sum /fc-envd/envd; ls -A /fc-envd";
     let before = lab.ask("client-1", files);
     // What does not compress, and takes a minute at this rate.
@@ -26,7 +26,7 @@ fn an_upload_that_is_stopped_leaves_the_old_file() {
     lab.fault(&["rate", "1"]);
 
     for signals in [1, 2] {
-        let mut run = lab.start(&["--json", "deploy.rhai"]);
+        let mut run = lab.start(&["--json", "stage.rhai"]);
         wait_for_upload(&mut run);
         let stopped = Instant::now();
         for _ in 0..signals {
@@ -41,7 +41,7 @@ fn an_upload_that_is_stopped_leaves_the_old_file() {
     }
 
     lab.fault(&["heal"]);
-    let events = lab.events(&["deploy.rhai"], 0);
+    let events = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&events), ["client-1 file /fc-envd/envd"]);
 }
 

@@ -11,7 +11,7 @@ use crate::common::lab::{Lab, Ran, SMALL, changes};
 #[test]
 fn a_file_is_whole_whatever_happens_to_its_upload() {
     let lab = Lab::up(SMALL);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run(&["stage.rhai"]).ended(0);
     terminated(&lab);
     the_disk_fills_up(&lab);
     two_runs(&lab);
@@ -49,7 +49,7 @@ fn under_way(lab: &Lab) -> usize {
 
 /// Starts a run, and waits until so many files are on their way.
 fn uploading(lab: &Lab, count: usize) -> Child {
-    let mut run = lab.start(&["deploy.rhai"]);
+    let mut run = lab.start(&["stage.rhai"]);
     wait_until("an upload is under way", || {
         assert_eq!(run.try_wait().unwrap(), None, "the run is over");
         under_way(lab) == count
@@ -81,7 +81,7 @@ fn terminated(lab: &Lab) {
     assert!(ran.stderr.contains("stopping after SIGTERM"), "{ran}");
     is_alone(lab, &old);
     lab.fault(&["heal"]);
-    let events = lab.events(&["deploy.rhai"], 0);
+    let events = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&events), ["client-1 file /fc-envd/envd"]);
 }
 
@@ -100,7 +100,7 @@ fn the_disk_fills_up(lab: &Lab) {
     }
     is_alone(lab, &old);
     lab.fault(&["heal"]);
-    let events = lab.events(&["deploy.rhai"], 0);
+    let events = lab.events(&["stage.rhai"], 0);
     assert_eq!(changes(&events), ["client-1 file /fc-envd/envd"]);
 }
 
@@ -118,12 +118,12 @@ fn two_runs(lab: &Lab) {
     is_alone(lab, &whole(lab));
 
     new_build(lab, 4);
-    let runs = [lab.start(&["deploy.rhai"]), lab.start(&["deploy.rhai"])];
+    let runs = [lab.start(&["stage.rhai"]), lab.start(&["stage.rhai"])];
     for run in runs {
         ended(run, 0);
     }
     is_alone(lab, &whole(lab));
-    assert_eq!(changes(&lab.events(&["deploy.rhai"], 0)), [""; 0]);
+    assert_eq!(changes(&lab.events(&["stage.rhai"], 0)), [""; 0]);
 }
 
 /// What the node has when it has the new file alone.

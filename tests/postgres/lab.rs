@@ -272,5 +272,5 @@ pub fn migrations(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// The platform's own.
 pub fn own_migrations() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("db/migrations")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("db/migrations/seed")
 }

@@ -1,24 +1,24 @@
-//! The schema that our migrations make, against the listing of the platform's own.
+//! The schemas that our migrations make, against the listings of the platform's own.
 
-use e2bscript::postgres::{Database, Value, migrate};
+use std::path::Path;
 use std::time::Duration;
 
-use super::lab::{block, own_migrations, shared};
+use e2bscript::postgres::{Database, Value, migrate};
 
-const WANTED: &str = include_str!("../data/db/schema-seed.txt");
+use super::lab::{block, shared};
 
 /// The listing's sections, asked of a catalogue.
 const SECTIONS: [(&str, &str); 4] = [
     (
         "columns",
         "SELECT n.nspname || '.' || c.relname || ' | ' || a.attname || ' | ' ||
-            replace(replace(format_type(a.atttypid, a.atttypmod),
-                'character varying', 'varchar'), 'timestamp with time zone', 'timestamptz')
+            replace(replace(replace(format_type(a.atttypid, a.atttypmod),
+                'character varying', 'varchar'), 'timestamp with time zone', 'timestamptz'), 'text[]', '_text')
             || ' | ' || CASE WHEN a.attnotnull THEN 'NOT NULL' ELSE 'NULL' END || ' | ' ||
             CASE WHEN a.attidentity <> '' THEN 'identity' ELSE coalesce(pg_get_expr(d.adbin, d.adrelid), '') END
          FROM pg_attribute a
          JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
-         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'auth')
+         JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('public', 'auth', 'projection')
          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          WHERE a.attnum > 0 AND NOT a.attisdropped
          ORDER BY n.nspname, c.relname COLLATE \"C\", a.attnum",
@@ -27,18 +27,19 @@ const SECTIONS: [(&str, &str); 4] = [
         "constraints",
         "SELECT conrelid::regclass::text || ' | ' || conname || ' | ' || contype::text || ' | ' || pg_get_constraintdef(oid)
          FROM pg_constraint
-         WHERE connamespace IN ('public'::regnamespace, 'auth'::regnamespace)",
+         WHERE connamespace::regnamespace::text IN ('public', 'auth', 'projection')",
     ),
     (
         "triggers",
-        "SELECT t.tgrelid::regclass::text || ' | ' || t.tgname || ' | ' || i.action_timing || ' ' || i.event_manipulation
+        "SELECT i.event_object_schema || '.' || i.event_object_table || ' | ' || t.tgname || ' | ' || i.action_timing || ' ' || i.event_manipulation
          FROM pg_trigger t JOIN information_schema.triggers i ON i.trigger_name = t.tgname
          WHERE NOT t.tgisinternal",
     ),
     (
         "functions",
         "SELECT pronamespace::regnamespace || '.' || proname || ' | ' || prorettype::regtype
-         FROM pg_proc WHERE pronamespace IN ('public'::regnamespace, 'auth'::regnamespace)",
+         FROM pg_proc p WHERE pronamespace::regnamespace::text IN ('public', 'auth')
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')", // those of an extension
     ),
 ];
 
@@ -51,8 +52,8 @@ async fn lines(db: &Database, sql: &str) -> Vec<String> {
     rows.iter().map(text).collect()
 }
 
-fn wanted(section: &str) -> Vec<String> {
-    let part = WANTED
+fn wanted(listing: &str, section: &str) -> Vec<String> {
+    let part = listing
         .split("\n\n")
         .find(|part| part.trim_start().starts_with(&format!("# {section}")))
         .unwrap();
@@ -64,11 +65,28 @@ fn wanted(section: &str) -> Vec<String> {
 }
 
 #[test]
-fn our_migrations_make_the_platforms_schema() {
+fn the_schema_of_the_seed_generation() {
+    compare("seed", 38, include_str!("../data/db/schema-seed.txt"));
+}
+
+#[test]
+fn the_schema_of_the_upstream_generation() {
+    compare(
+        "upstream",
+        1,
+        include_str!("../data/db/schema-upstream.txt"),
+    );
+}
+
+/// The migrations of a generation make what its listing says, and can all be taken back.
+fn compare(generation: &str, count: usize, listing: &str) {
     let lab = shared();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("db/migrations")
+        .join(generation);
     block(async {
         let db = lab.open(&lab.create_database());
-        let files = migrate::Migration::read_all(&own_migrations()).unwrap();
+        let files = migrate::Migration::read_all(&directory).unwrap();
         let options = migrate::Options {
             out_of_order: false,
             wait: Duration::from_secs(10),
@@ -76,9 +94,9 @@ fn our_migrations_make_the_platforms_schema() {
         let applied = migrate::up(&db, &files, options, &mut |_| {})
             .await
             .unwrap();
-        assert_eq!(applied.len(), 38);
+        assert_eq!(applied.len(), count);
         for (section, sql) in SECTIONS {
-            let (mut found, mut wanted) = (lines(&db, sql).await, wanted(section));
+            let (mut found, mut wanted) = (lines(&db, sql).await, wanted(listing, section));
             // a table's columns are in their order; the other sections have none
             if section != "columns" {
                 found.sort();
@@ -87,7 +105,7 @@ fn our_migrations_make_the_platforms_schema() {
             assert_eq!(found, wanted, "{section}");
         }
         let tiers = lines(&db, "SELECT row_to_json(tiers)::text FROM public.tiers").await;
-        assert_eq!(tiers, wanted("rows of public.tiers"));
+        assert_eq!(tiers, wanted(listing, "rows of public.tiers"));
         // keys and references are what the platform looks things up by
         let unindexed = lines(
             &db,
@@ -100,19 +118,19 @@ fn our_migrations_make_the_platforms_schema() {
         assert_eq!(unindexed, Vec::<String>::new());
 
         // and every step has a way back
-        for _ in 0..38 {
+        for _ in 0..count {
             migrate::down(&db, &files, options).await.unwrap();
         }
         let left = lines(
             &db,
             "SELECT relname::text FROM pg_class WHERE relkind = 'r'
-             AND relnamespace::regnamespace::text IN ('public', 'auth')",
+             AND relnamespace::regnamespace::text IN ('public', 'auth', 'projection')",
         )
         .await;
         assert_eq!(left, ["_migrations"]);
         let again = migrate::up(&db, &files, options, &mut |_| {})
             .await
             .unwrap();
-        assert_eq!(again.len(), 38);
+        assert_eq!(again.len(), count);
     });
 }

@@ -1,16 +1,37 @@
-//! The platform's own migrations, as they are in the binary.
+//! The platform's own migrations, as they are in the binary: one set for each generation of its schema.
+
+/// Names and texts of files.
+type Files = &'static [(&'static str, &'static str)];
 
 macro_rules! embed {
-    ($($name:literal),* $(,)?) => {
+    ($directory:literal: $($name:literal),* $(,)?) => {
         &[$((
             concat!($name, ".sql"),
-            include_str!(concat!("../../../db/migrations/", $name, ".sql")),
+            include_str!(concat!("../../../db/migrations/", $directory, "/", $name, ".sql")),
         )),*]
     };
 }
 
-/// Names and texts.
-pub static FILES: &[(&str, &str)] = embed!(
+/// How a built-in set is told from a directory.
+const PREFIX: &str = "builtin:";
+
+const SETS: &[(&str, Files)] = &[("seed", SEED), ("upstream", UPSTREAM)];
+
+/// The files of the set that `name` stands for: `None` for the name of a directory, otherwise the set, or the names that
+/// there are.
+pub fn set(name: &str) -> Option<Result<Files, Vec<&'static str>>> {
+    let generation = name.strip_prefix(PREFIX)?;
+    let found = SETS.iter().find(|(known, _)| *known == generation);
+    Some(match found {
+        Some((_, files)) => Ok(files),
+        None => Err(SETS.iter().map(|(known, _)| *known).collect()),
+    })
+}
+
+const UPSTREAM: Files = embed!("upstream": "20260814120000_platform");
+
+const SEED: Files = embed!(
+    "seed":
     "20000101000000_auth",
     "20000101000001_rls_for_migration_table",
     "20231124185944_create_schemas_and_tables",
@@ -57,13 +78,22 @@ mod tests {
 
     #[test]
     fn every_file_is_embedded() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/db/migrations");
-        let entries = std::fs::read_dir(directory).unwrap();
-        let mut there: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        there.sort();
-        let embedded: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(embedded, there);
+        for (generation, files) in SETS {
+            let directory = format!("{}/db/migrations/{generation}", env!("CARGO_MANIFEST_DIR"));
+            let entries = std::fs::read_dir(directory).unwrap();
+            let mut there: Vec<String> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            there.sort();
+            let embedded: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+            assert_eq!(embedded, there, "{generation}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_told_from_a_directory() {
+        assert!(set("db/migrations/seed").is_none());
+        assert_eq!(set("builtin:upstream").unwrap().unwrap().len(), 1);
+        assert_eq!(set("builtin:sed").unwrap(), Err(vec!["seed", "upstream"]));
     }
 }

@@ -19,7 +19,7 @@ use crate::workstation::path;
 const DIRECTORY: Param = Param::new(
     "directory",
     Ty::Str,
-    "where the files are; `\"builtin\"` for those of this program, which make the platform's schema",
+    "where the files are; `\"builtin:seed\"` or `\"builtin:upstream\"` for those of this program, which make the platform's schema of that generation",
 );
 
 const ERRORS: &[&str] = &[
@@ -62,7 +62,7 @@ pub const MIGRATE: Function = Function {
     ],
     returns: "an array of maps with `version` and `file`: what was applied, or under `--plan` would be",
     errors: ERRORS,
-    example: "db.migrate(\"db/migrations\", #{ wait: \"1m\" })",
+    example: "db.migrate(\"db/migrations/seed\", #{ wait: \"1m\" })",
     body: migrate,
     ..Function::BASE
 };
@@ -73,17 +73,23 @@ pub const STATUS: Function = Function {
     params: &[DIRECTORY],
     returns: "a map with `version`, `applied`, `pending` (files), `changed` (files), `out_of_order` (files), `missing` (versions) and `unrecorded` (how many another tool applied)",
     errors: &["pg.file", "pg.migration_format", "and those of `query`"],
-    example: "db.status(\"builtin\").pending",
+    example: "db.status(\"builtin:seed\").pending",
     body: status,
     ..Function::BASE
 };
 
 fn files(call: &Call) -> Result<Vec<Migration>, Raise> {
     let named = call.string(0)?;
-    if named == "builtin" {
-        return Ok(Migration::parse_all(builtin::FILES.iter().copied())?);
+    match builtin::set(&named) {
+        None => Ok(Migration::read_all(&path::expand(&named))?),
+        Some(Ok(files)) => Ok(Migration::parse_all(files.iter().copied())?),
+        Some(Err(known)) => Err(Failure::usage(
+            "pg.file",
+            format!("there are no built-in migrations `{named}`"),
+        )
+        .help(format!("there are those of {}", known.join(" and ")))
+        .into()),
     }
-    Ok(Migration::read_all(&path::expand(&named))?)
 }
 
 fn migrate(call: &mut Call) -> Result<Dynamic, Raise> {
