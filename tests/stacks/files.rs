@@ -443,6 +443,31 @@ fn the_tables_fit_the_stacks_and_cover_deploy_env() {
 }
 
 #[test]
+fn the_check_tells_outputs_that_are_gone_and_names_that_nothing_covers() {
+    let project = tempfile::tempdir().unwrap();
+    for stack in ["terraform-base", "terraform-cluster"] {
+        fs::create_dir(project.path().join(stack)).unwrap();
+        let outputs = fs::read_to_string(format!("{PROJECT}/{stack}/outputs.tf")).unwrap();
+        let outputs = outputs.replace("output \"bastion_public_ip\"", "output \"bastion_ip\"");
+        fs::write(project.path().join(stack).join("outputs.tf"), outputs).unwrap();
+    }
+    fs::create_dir(project.path().join("stdlib")).unwrap();
+    let module = fs::read_to_string(format!("{PROJECT}/stdlib/stacks.rhai")).unwrap();
+    let module = module.replace("    KERNEL_SHA256: ", "    KERNEL_SHA: ");
+    fs::write(project.path().join("stdlib/stacks.rhai"), module).unwrap();
+    let output = run(project.path(), &["check"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let said = said(&output);
+    for wanted in [
+        "`terraform-base` has no output `bastion_public_ip`, which BASTION_HOST",
+        "nothing covers `KERNEL_SHA256` of deploy.env",
+        "2 errors",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+}
+
+#[test]
 fn no_stack_has_a_secret_in_an_output_or_a_literal_password() {
     for stack in ["terraform-base", "terraform-cluster"] {
         let files = Command::new("find")
