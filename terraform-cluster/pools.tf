@@ -180,7 +180,8 @@ resource "oci_core_instance_pool" "pool" {
     }
   }
 
-  # Time for e2b-drain on a client that the pool takes away; its boot volume, with the templates, goes with it.
+  # Before the pool takes a client away, it waits: time for whoever takes it away to drain it. Shutting down drains as well
+  # (e2b-drain). Its boot volume, with the templates, goes with it.
   dynamic "lifecycle_management" {
     for_each = each.key == "client" ? [var.drain_timeout_seconds] : []
     content {

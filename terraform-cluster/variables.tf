@@ -341,7 +341,7 @@ variable "join_retry_seconds" {
 }
 
 variable "drain_timeout_seconds" {
-  description = "How long a client that goes down may move its work away. The pool waits so long before it ends an instance."
+  description = "How long a client that goes down may move its work away, and how long the pool waits before it ends one."
   type        = number
   default     = 600
 

@@ -65,6 +65,8 @@ fn clients_that_come_a_minute_before_the_servers_join_and_all_survive_a_reboot()
     let said = lab.ask("client-1", "journalctl -u e2b-join -o cat --no-pager");
     assert!(said.contains("no server of e2b is running yet"), "{said}");
 
+    a_set_up_that_fails_at_first_is_tried_again(&lab);
+
     // what the agents know must be there afterwards too
     lab.ask(
         "server-1",
@@ -92,6 +94,28 @@ fn clients_that_come_a_minute_before_the_servers_join_and_all_survive_a_reboot()
         lab.ask("client-1", after),
         "1\ntable inet e2b {\nactive\nactive\nactive\n2"
     );
+}
+
+/// As with an image that lacks a program which somebody then installs.
+fn a_set_up_that_fails_at_first_is_tried_again(lab: &Lab) {
+    lab.ask(
+        "api-1",
+        "systemctl stop e2b-join e2b-bootstrap && rm /run/e2b-bootstrapped && mv /usr/local/bin/oci /root/ && \
+         systemctl start --no-block e2b-bootstrap e2b-join",
+    );
+    let until = |unit: &str, words: &str| {
+        let look = format!("journalctl -u {unit} -o cat --no-pager | tail -n 2");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !lab.ask("api-1", &look).contains(words) {
+            assert!(Instant::now() < deadline, "{}", lab.ask("api-1", &look));
+            sleep(Duration::from_millis(300));
+        }
+    };
+    until("e2b-join", "this host is not set up yet");
+    let said = lab.ask("api-1", "journalctl -u e2b-bootstrap -o cat --no-pager");
+    assert!(said.contains("this image lacks oci"), "{said}");
+    lab.ask("api-1", "mv /root/oci /usr/local/bin/");
+    until("e2b-join", "joined: Consul and Nomad have a leader");
 }
 
 #[test]
