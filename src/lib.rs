@@ -15,6 +15,7 @@ pub mod explain;
 pub mod files;
 pub mod hashi;
 pub mod http;
+pub mod manual;
 pub mod nomad;
 pub mod postgres;
 pub mod report;

@@ -123,6 +123,8 @@ pub enum Command {
     Check(CheckArgs),
     /// See, take over and compare standard modules.
     Std(StdArgs),
+    /// Read the reference manual: modules, functions, options, kinds of failure.
+    Docs(DocsArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -140,6 +142,18 @@ pub struct CheckArgs {
     /// When to use colour.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,
+}
+
+#[derive(Args, Debug)]
+pub struct DocsArgs {
+    /// What to read about: `ssh`, `Host.run`, `fs::glob`, `std/stage`; all modules are listed when it is left out.
+    pub name: Option<String>,
+    /// Write all pages as Markdown files into this directory; other pages in it are removed.
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub write: Option<PathBuf>,
+    /// Say whether the pages in this directory are what this program would write.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "write"])]
+    pub check: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -3,14 +3,18 @@
 pub mod args;
 pub mod check;
 pub mod completions;
+pub mod docs;
 pub mod run;
 pub mod std;
 
 use ::std::ffi::OsString;
+use ::std::io::{self, Write};
 use ::std::process::ExitCode;
 
 use args::{Cli, Command};
 use clap::CommandFactory;
+
+use crate::diag::{Class, Failure};
 
 /// Parses, does what was asked, and returns the exit code.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -21,6 +25,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = match (&cli.command, &cli.script) {
         (Some(Command::Check(check)), _) => check::check(check),
         (Some(Command::Std(std)), _) => std::std(&std.command),
+        (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Completions { shell }), _) => completions::completions(*shell),
         (None, Some(script)) => run::run(&cli.options, script, &cli.script_args),
         (None, None) => {
@@ -38,4 +43,13 @@ fn usage(error: &clap::Error) -> ExitCode {
     // Nobody is left to tell when the terminal itself is gone.
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+/// Prints a command's result on stdout. Readers that go away, as `head` does, are no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::from_error("cli.output", &error).class(Class::Failed)),
+    }
 }

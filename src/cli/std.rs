@@ -1,14 +1,13 @@
 //! `e2bscript std`: see, take over and compare standard modules.
 
-use ::std::io::{self, Write};
-
 use similar::TextDiff;
 
-use crate::diag::{Class, Failure};
+use crate::diag::Failure;
 use crate::engine::library::{Library, STDLIB, eject_header};
 use crate::report::Reporter;
 
 use super::args::StdCommand;
+use super::print;
 use super::run::{library, refuse};
 
 /// Does what was asked and returns the exit code.
@@ -103,14 +102,6 @@ fn diff(library: &Library, name: &str) -> Result<(), Failure> {
         .header(&format!("std/{name} (built in)"), &mine)
         .to_string();
     print(&text)
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::from_error("cli.output", &error).class(Class::Failed)),
-    }
 }
 
 /// Both `deploy` and `std/deploy` name the module.
