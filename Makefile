@@ -6,7 +6,7 @@ AS_ROOT := $(if $(SUDO),tools/as-root.sh )
 LAB := $(SUDO)$(CARGO_TARGET_DIR)/release/e2blab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lab-down test bench build check fmt clippy deny shellcheck lab-image
+.PHONY: help lab lab-down test bench build check fmt clippy deny shellcheck terraform lab-image
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ build: ## Build e2bscript, e2blab and the stand-ins
 	@tools/packages.sh build
 	cargo build --release --locked
 
-check: fmt clippy deny shellcheck ## All checks that need no cluster
+check: fmt clippy deny shellcheck terraform ## All checks that need no cluster
 
 fmt: ## Is everything formatted?
 	@tools/toolchain.sh
@@ -67,7 +67,11 @@ deny: ## Licences, banned crates, sources and advisories of the dependencies
 
 shellcheck: ## Lints of the shell scripts
 	@tools/packages.sh check
-	shellcheck .ci/run $$(find . -name '*.sh' -not -path './target/*')
+	shellcheck -x -P tests/stacks/cleanup .ci/run $$(find . -name '*.sh' -not -path './target/*') \
+	    $$(grep -lr '^#!/bin/\(ba\)\?sh' terraform-cluster/user-data/files)
+
+terraform: ## Format, validity and tests of the two OCI stacks
+	tools/terraform.sh
 
 lab-image: ## Build the rehearsal cluster's image and agents, kept outside the tree
 	cargo build --locked

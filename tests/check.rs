@@ -37,6 +37,7 @@ fn case(name: &str) {
     let path = dir.join("main.rhai");
     let host = host(Library {
         std_dirs: vec![dir.join("std")],
+        project: Some(dir.clone()),
         ..Library::default()
     });
     let found = Found {
@@ -78,6 +79,7 @@ cases! {
     modules
     nothing
     options
+    stacks
     std_module
     strings_for_shells
     syntax_in_an_import

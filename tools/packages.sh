@@ -15,6 +15,8 @@ lab   | ssh-keygen           | openssh-client    | makes the keys of the rehears
 lab   | setpriv              | util-linux        | starts the helpers of the rehearsal cluster
 check | shellcheck           | shellcheck        | checks the shell scripts
 test  | ssh-keygen           | openssh-client    | makes keys for the SSH tests
+test  | unzip                | unzip             | opens the archives of the stacks
+test  | iptables             | iptables          | the rules that the clean-up of network slots takes away
 test  | psql                 | postgresql-client | the shell of PostgreSQL, which a script opens
 test  | /usr/sbin/sshd       | openssh-server    | the other side of the SSH tests; Debian also starts it as a service (systemctl disable --now ssh ends it)
 bench | python3              | python3           | runs the benchmarks

@@ -25,7 +25,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the lab; does nothing if it is up
-    Up(Shape),
+    Up {
+        #[command(flatten)]
+        shape: Shape,
+        /// Boot servers, API and client nodes with the user_data of the cluster stack in this directory, run by cloud-init
+        #[arg(
+            long,
+            value_name = "DIR",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "terraform-cluster",
+            conflicts_with_all = ["no_agents", "acl"]
+        )]
+        from_user_data: Option<PathBuf>,
+    },
     /// Stop the lab and remove everything it made, whatever state it is in
     Down,
     /// Show the nodes, whether they live, and the faults in force
@@ -36,6 +49,11 @@ pub enum Command {
         /// A command to run there instead of a shell
         #[arg(last = true)]
         command: Vec<OsString>,
+    },
+    /// Reboot nodes, all at once, and wait until they are up again
+    Reboot {
+        #[arg(required = true)]
+        nodes: Vec<String>,
     },
     /// Run a command as root inside a node, without SSH
     Exec {
@@ -86,6 +104,22 @@ pub struct Shape {
     /// Have Nomad and Consul refuse who shows no token; `deploy.env` has the tokens
     #[arg(long, conflicts_with = "no_agents")]
     pub acl: bool,
+    /// Boot the servers so many seconds after the other nodes
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        requires = "from_user_data"
+    )]
+    pub late_servers: u16,
+    /// Never boot so many of the servers
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        requires = "from_user_data"
+    )]
+    pub missing_servers: u8,
 }
 
 impl From<Shape> for Topology {
@@ -98,6 +132,9 @@ impl From<Shape> for Topology {
             docker: !shape.no_docker,
             agents: !shape.no_agents,
             acl: shape.acl,
+            from_user_data: false,
+            late_servers: shape.late_servers,
+            missing_servers: shape.missing_servers,
         }
     }
 }
@@ -198,6 +235,12 @@ pub enum Helper {
         #[arg(long)]
         faults: PathBuf,
     },
+    Metadata {
+        #[arg(long)]
+        listen: Ipv4Addr,
+        #[arg(long)]
+        cloud: PathBuf,
+    },
     Relay {
         #[arg(long)]
         listen: SocketAddr,
@@ -251,9 +294,29 @@ mod tests {
 
     #[test]
     fn up_without_options_is_the_runbooks_cluster() {
-        let Command::Up(shape) = Cli::parse_from(["e2blab", "up"]).command else {
+        let up = Cli::parse_from(["e2blab", "up"]).command;
+        let Command::Up {
+            shape,
+            from_user_data,
+        } = up
+        else {
             panic!("not up")
         };
         assert_eq!(Topology::from(shape), Topology::default());
+        assert_eq!(from_user_data, None);
+    }
+
+    #[test]
+    fn the_stack_is_that_of_the_project_unless_it_is_given() {
+        for (word, wanted) in [
+            ("--from-user-data", "terraform-cluster"),
+            ("--from-user-data=/x", "/x"),
+        ] {
+            let up = Cli::parse_from(["e2blab", "up", word, "--servers", "1"]).command;
+            let Command::Up { from_user_data, .. } = up else {
+                panic!("not up")
+            };
+            assert_eq!(from_user_data, Some(PathBuf::from(wanted)));
+        }
     }
 }

@@ -17,10 +17,13 @@ use crate::lab::Lab;
 use crate::lock::Lock;
 use crate::mirror;
 use crate::node;
+use crate::reboot;
 use crate::relay;
 use crate::report;
 use crate::state::State;
+use crate::topology::Topology;
 use crate::up;
+use crate::user_data;
 
 /// Runs a command; its own answer is the exit status, an error is for the caller to show.
 pub fn run(cli: Cli) -> Result<ExitCode> {
@@ -29,7 +32,17 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     }
     let lab = Lab::new(&cli.name)?;
     match cli.command {
-        Command::Up(shape) => up::up(&lab, Some(shape.into()))?,
+        Command::Up {
+            shape,
+            from_user_data,
+        } => {
+            let topology = Topology {
+                from_user_data: from_user_data.is_some(),
+                ..shape.into()
+            };
+            up::up(&lab, Some(topology), from_user_data.as_deref())?;
+        }
+        Command::Reboot { nodes } => reboot::reboot(&lab, &nodes)?,
         Command::Down => down::down(&lab)?,
         Command::Status => {
             let healthy = crate::status::status(&lab)?;
@@ -87,7 +100,7 @@ fn run_script(lab: &Lab, script: &OsString, arguments: &[OsString]) -> Result<()
         .filter(|path| path.is_file())
         .or_else(|| exec::find("e2bscript"));
     let program = program.ok_or(Error::NoScriptHost { directory })?;
-    up::up(lab, None)?;
+    up::up(lab, None, None)?;
     let mut host = Process::new(program);
     host.arg(script)
         .args(arguments)
@@ -136,6 +149,7 @@ fn help(helper: Helper) -> Result<()> {
         .block_on(async {
             match helper {
                 Helper::Mirror { listen, faults } => mirror::serve(listen, faults).await,
+                Helper::Metadata { listen, cloud } => user_data::serve(listen, cloud).await,
                 Helper::Relay { listen, to, faults } => relay::serve(listen, to, faults).await,
             }
         })

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::agents::{self, Cluster};
+use crate::agents::Cluster;
 use crate::database;
 use crate::error::{At, Result};
 use crate::lab::{Lab, write_file};
@@ -124,7 +124,7 @@ fn text(lab: &Lab, subnets: Subnets, cluster: &Cluster, sums: &Checksums) -> Str
         ("POSTGRES_SSLMODE", "verify-full".to_owned()),
         ("POSTGRES_SSLROOTCERT", path(database::CA)),
         ("ARTIFACTS_DIR", path("artifacts/bin")),
-        ("NOMAD_REGION", agents::REGION.to_owned()),
+        ("NOMAD_REGION", cluster.region.to_owned()),
         // the stand-ins need little, and a small machine has little
         ("API_MEMORY_MB", MEMORY.to_owned()),
         ("CLIENT_PROXY_MEMORY_MB", MEMORY.to_owned()),
@@ -195,6 +195,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agents;
     use crate::topology::Topology;
 
     fn sample(database: bool, acl: bool) -> String {
@@ -206,6 +207,7 @@ mod tests {
             docker: true,
             agents: false,
             acl: false,
+            ..Topology::default()
         };
         let subnets = Subnets { slot: 9 };
         let secrets = Secrets {
@@ -224,6 +226,7 @@ mod tests {
         let cluster = Cluster {
             nodes: &topology.nodes(subnets).unwrap(),
             secrets: &secrets,
+            region: agents::REGION,
             acl,
         };
         text(&lab, subnets, &cluster, &sums)

@@ -144,6 +144,14 @@ pub enum Error {
         "{0} still there after taking the lab down: what holds them shows in `lsof` and `ip netns pids`"
     )]
     Leftovers(String),
+    #[error(
+        "no `terraform` on PATH, which renders the user_data: install it (https://developer.hashicorp.com/terraform/install)"
+    )]
+    NoTerraform,
+    #[error(
+        "there is no cluster stack in `{directory}` (no user-data/main.tf): start in the project's directory, or give `--from-user-data=DIR`"
+    )]
+    NoStack { directory: PathBuf },
     #[error("the {0} ended at once: see `{1}`")]
     HelperDied(&'static str, PathBuf),
 }
@@ -155,6 +163,7 @@ impl Error {
             Error::NotRoot
             | Error::BadName(_)
             | Error::TooMany { .. }
+            | Error::NoStack { .. }
             | Error::NoSuchNode { .. } => 2,
             _ => 1,
         }

@@ -109,7 +109,8 @@ pub fn run_with_input<A: AsRef<OsStr>>(
     checked(&command, output)
 }
 
-fn checked(command: &Command, output: Output) -> Result<String> {
+/// What a program printed, or an error with the command and what it complained about.
+pub fn checked(command: &Command, output: Output) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

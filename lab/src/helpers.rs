@@ -1,6 +1,7 @@
 //! The lab's own processes, mirror and relay: starting, finding and telling them.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::cgroup::Groups;
 use crate::detach;
 use crate::error::{At, Error, Result};
+use crate::exec;
 use crate::lab::Lab;
 use crate::namespace;
 use crate::topology::Subnets;
+use crate::user_data;
 
 /// How long a helper may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,7 +25,28 @@ pub const RELAY_PORT: u16 = 7022;
 pub fn start_mirror(lab: &Lab, groups: &Groups, subnets: Subnets) -> Result<()> {
     let address = subnets.mirror();
     let words = ["mirror".to_owned(), format!("--listen={address}")];
-    start(lab, groups, "mirror", "lan", (address, 80), &words)
+    let faults = ("faults", lab.file("faults.json"));
+    start(lab, groups, "mirror", "lan", (address, 80), &words, faults)
+}
+
+/// Starts what answers the nodes' questions about their cloud, at the address that clouds use.
+pub fn start_metadata(lab: &Lab, groups: &Groups) -> Result<()> {
+    let address = user_data::METADATA;
+    exec::run(
+        "ip",
+        [
+            "-n",
+            &lab.namespace("lan"),
+            "addr",
+            "add",
+            &format!("{address}/32"),
+            "dev",
+            "lan",
+        ],
+    )?;
+    let words = ["metadata".to_owned(), format!("--listen={address}")];
+    let cloud = ("cloud", user_data::file(lab));
+    start(lab, groups, "metadata", "lan", (address, 80), &words, cloud)
 }
 
 /// Has the relay take the faults in force into account; starts it if it is not running.
@@ -38,7 +62,8 @@ pub fn steer_relay(lab: &Lab, groups: &Groups, subnets: Subnets) -> Result<()> {
         format!("--listen={}", SocketAddr::from(listen)),
         format!("--to={}", SocketAddr::from((subnets.bastion(), 22))),
     ];
-    start(lab, groups, "relay", "wan", listen, &words)
+    let faults = ("faults", lab.file("faults.json"));
+    start(lab, groups, "relay", "wan", listen, &words, faults)
 }
 
 /// Has a running relay read the faults anew.
@@ -59,6 +84,7 @@ fn start(
     part: &str,
     listens: (Ipv4Addr, u16),
     words: &[String],
+    (option, file): (&str, PathBuf),
 ) -> Result<()> {
     let own = std::env::current_exe().at("find", "/proc/self/exe")?;
     let mut all = vec![
@@ -68,7 +94,7 @@ fn start(
         "helper".to_owned(),
     ];
     all.extend_from_slice(words);
-    all.push(format!("--faults={}", lab.file("faults.json").display()));
+    all.push(format!("--{option}={}", file.display()));
     let log = lab.helper_log(helper);
     let mut child = detach::start(&groups.part(helper)?, &log, &[], &all)?;
     let deadline = Instant::now() + PATIENCE;

@@ -40,6 +40,7 @@ const PACKAGES: &[&str] = &[
     "docker.io",
     "rsync",
     "nbd-client",
+    "cloud-init",
 ];
 
 /// Turns the tree into the image.

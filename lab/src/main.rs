@@ -23,6 +23,7 @@ mod mounts;
 mod namespace;
 mod network;
 mod node;
+mod reboot;
 mod relay;
 mod release;
 mod report;
@@ -31,6 +32,7 @@ mod state;
 mod status;
 mod topology;
 mod up;
+mod user_data;
 
 use std::process::ExitCode;
 

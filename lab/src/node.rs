@@ -19,7 +19,7 @@ use crate::mounts;
 use crate::topology::{Node, Role};
 
 /// How long a node may take to boot; a lab of many nodes on few processors needs it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// The id of `ubuntu` in the image.
 const OPERATOR: u32 = 1000;
 const GIB: u64 = 1 << 30;
@@ -319,6 +319,7 @@ mod tests {
             docker: false,
             agents: false,
             acl: false,
+            ..Topology::default()
         };
         let text = hosts(&topology.nodes(Subnets { slot: 3 }).unwrap());
         assert!(text.starts_with("127.0.0.1 localhost\n"));

@@ -62,6 +62,15 @@ pub struct Topology {
     /// Whether they refuse who shows no token.
     #[serde(default)]
     pub acl: bool,
+    /// Whether the nodes set themselves up with the cluster stack's user_data.
+    #[serde(default)]
+    pub from_user_data: bool,
+    /// How many seconds later than the others the servers boot.
+    #[serde(default)]
+    pub late_servers: u16,
+    /// How many of the servers never do.
+    #[serde(default)]
+    pub missing_servers: u8,
 }
 
 impl Default for Topology {
@@ -75,6 +84,9 @@ impl Default for Topology {
             docker: true,
             agents: true,
             acl: false,
+            from_user_data: false,
+            late_servers: 0,
+            missing_servers: 0,
         }
     }
 }
@@ -88,7 +100,10 @@ impl Topology {
             address: subnets.private(Role::Bastion.range().0),
         }];
         let counts = [
-            (Role::Server, self.servers),
+            (
+                Role::Server,
+                self.servers.saturating_sub(self.missing_servers),
+            ),
             (Role::Api, self.api),
             (Role::Client, self.clients),
             (Role::Database, u8::from(self.database)),
@@ -116,7 +131,7 @@ impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} server, {} api, {} client{} and {} database nodes{}",
+            "{} server, {} api, {} client{} and {} database nodes{}{}",
             self.servers,
             self.api,
             self.clients,
@@ -126,6 +141,11 @@ impl fmt::Display for Topology {
                 (false, _) => " (without agents)",
                 (true, false) => "",
                 (true, true) => " (agents with ACLs)",
+            },
+            if self.from_user_data {
+                " (from user_data)"
+            } else {
+                ""
             }
         )
     }
@@ -261,6 +281,7 @@ mod tests {
             docker: false,
             agents: false,
             acl: false,
+            ..Topology::default()
         };
         let subnets = Subnets { slot: 250 };
         let mut addresses: Vec<_> = most

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::agents::{self, Cluster};
 use crate::artifacts;
@@ -25,9 +25,12 @@ use crate::node;
 use crate::report;
 use crate::state::{Machine, State};
 use crate::topology::{Node, Role, Subnets, Topology};
+use crate::user_data;
 
 /// Brings the lab up unless it is. `wanted` is `None` when any topology will do.
-pub fn up(lab: &Lab, wanted: Option<Topology>) -> Result<()> {
+///
+/// With the directory of a cluster stack, the nodes set themselves up with its user_data.
+pub fn up(lab: &Lab, wanted: Option<Topology>, stack: Option<&Path>) -> Result<()> {
     exec::require_tools()?;
     let groups = Groups::of(lab)?;
     let _lock = Lock::machine(lab.name())?;
@@ -35,6 +38,7 @@ pub fn up(lab: &Lab, wanted: Option<Topology>) -> Result<()> {
         return already(lab, &state, wanted);
     }
     artifacts::check()?;
+    stack.map_or(Ok(()), user_data::check)?;
     let wanted = wanted.unwrap_or_default();
     let image = image::ensure()?;
     let mut layers = Vec::new();
@@ -46,7 +50,7 @@ pub fn up(lab: &Lab, wanted: Option<Topology>) -> Result<()> {
     limits::raise()?;
     let began = Instant::now();
     let inside = groups.enter()?;
-    let built = build(lab, &groups, &layers, wanted);
+    let built = build(lab, &groups, &layers, wanted, stack);
     let state = built.inspect_err(|_| {
         report::talk(format_args!(
             "what was started stays for you to look at; `e2blab down --name {}` removes it",
@@ -85,7 +89,13 @@ fn already(lab: &Lab, state: &State, wanted: Option<Topology>) -> Result<()> {
 }
 
 /// Everything, from an empty directory on; the state file last.
-fn build(lab: &Lab, groups: &Groups, layers: &[PathBuf], topology: Topology) -> Result<State> {
+fn build(
+    lab: &Lab,
+    groups: &Groups,
+    layers: &[PathBuf],
+    topology: Topology,
+    stack: Option<&Path>,
+) -> Result<State> {
     lab.create()?;
     let (subnets, nodes) = network::create(lab, |subnets| topology.nodes(subnets))?;
     keys::create_operator_key(lab)?;
@@ -95,20 +105,47 @@ fn build(lab: &Lab, groups: &Groups, layers: &[PathBuf], topology: Topology) -> 
     let cluster = Cluster {
         nodes: &nodes,
         secrets: &secrets,
+        region: match stack {
+            Some(_) => user_data::REGION,
+            None => agents::REGION,
+        },
         acl: topology.acl,
     };
     let roots: Vec<&Path> = layers.iter().map(PathBuf::as_path).collect();
-    let machines = each(&nodes, |node| {
+    let rendered = stack
+        .map(|stack| user_data::render(lab, subnets, topology, stack))
+        .transpose()?;
+    let late = |node: &&Node| topology.late_servers > 0 && node.role == Role::Server;
+    if stack.is_some() {
+        user_data::describe(lab, &cluster, nodes.iter().filter(|node| !late(node)))?;
+        helpers::start_metadata(lab, groups)?;
+    }
+    let start = |node: &Node| {
         keys::create_host_keys(&lab.host_keys(&node.name), &node.name)?;
         node::prepare(lab, node, &roots, &hosts, topology.docker)?;
         if node.role == Role::Database {
             database::prepare(lab, node, &nodes, secrets.postgres())?;
         }
-        if topology.agents {
-            agents::prepare(lab, node, &cluster)?;
+        match &rendered {
+            Some(rendered) => user_data::prepare(lab, node, rendered)?,
+            None if topology.agents => agents::prepare(lab, node, &cluster)?,
+            None => {}
         }
         node::boot(lab, groups, node)
-    })?;
+    };
+    let (servers, others): (Vec<Node>, Vec<Node>) =
+        nodes.iter().cloned().partition(|node| late(&node));
+    let mut machines = each(&others, start)?;
+    if !servers.is_empty() {
+        report::talk(format_args!(
+            "the servers boot {} s later",
+            topology.late_servers
+        ));
+        thread::sleep(Duration::from_secs(topology.late_servers.into()));
+        user_data::describe(lab, &cluster, &nodes)?;
+        machines.extend(each(&servers, start)?);
+    }
+    let started: Vec<Node> = others.into_iter().chain(servers).collect();
     helpers::start_mirror(lab, groups, subnets)?;
     let content = Content::make().at("make the content of", "the mirror")?;
     artifacts::install(lab)?;
@@ -119,7 +156,7 @@ fn build(lab: &Lab, groups: &Groups, layers: &[PathBuf], topology: Topology) -> 
         0o600,
     )?;
     env_file::write(lab, subnets, &cluster, &content.sums)?;
-    wait_for_all(lab, groups, &nodes, machines)?;
+    wait_for_all(lab, groups, &started, machines)?;
     if topology.agents {
         agents::wait(lab, &cluster)?;
     }
@@ -232,6 +269,7 @@ mod tests {
             docker: false,
             agents: false,
             acl: false,
+            ..Topology::default()
         };
         let subnets = Subnets { slot: 2 };
         let lab = Lab::within("/var/lib/e2blab".as_ref(), "sample").unwrap();

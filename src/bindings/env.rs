@@ -127,6 +127,46 @@ pub static MODULE: Module = Module {
             body: render,
             ..Function::BASE
         },
+        Function {
+            name: "parse",
+            doc: "Reads the text of an environment file as it is, placeholders and all: for each variable its `value` and the \
+                  `comment` on its line. What is no assignment is left out; `load` is what finds mistakes.",
+            params: &[Param::new("text", Ty::Text, "the file's text")],
+            options: &[Opt::new(
+                "secrets",
+                Ty::Strings,
+                "[]",
+                "variables whose values are shown nowhere from now on",
+            )],
+            returns: "a map of maps by name",
+            example: "env::parse(\"A=1 # one\").A.comment",
+            body: parse,
+            ..Function::BASE
+        },
+        Function {
+            name: "merge",
+            doc: "Sets variables in the text of an environment file. Comments, order and all other lines stay; a variable that is \
+                  not set yet comes behind the line that shows it commented out, or to the end.",
+            params: &[
+                Param::new("text", Ty::Text, "the file's text"),
+                Param::new(
+                    "variables",
+                    Ty::Map,
+                    "strings, secrets, numbers and bools by name",
+                ),
+            ],
+            options: &[Opt::new(
+                "comment",
+                Ty::Str,
+                "",
+                "what to say behind each of them",
+            )],
+            returns: "a string, or a secret",
+            errors: &["env.render"],
+            example: "env::merge(\"# A=0\\nB=1\", #{ A: 2 }, #{ comment: \"set by hand\" })",
+            body: merge,
+            ..Function::BASE
+        },
     ],
     types: &[],
 };
@@ -372,6 +412,42 @@ fn render(call: &mut Call) -> Result<Dynamic, Raise> {
         call.value(0)?,
         format!("{head}{text}"),
     ))
+}
+
+fn parse(call: &mut Call) -> Result<Dynamic, Raise> {
+    let text = call.text(0)?;
+    let secrets = call.opt_strings("secrets").unwrap_or_default();
+    let mut variables = Map::new();
+    for env_file::Commented { entry, comment } in env_file::commented(text.expose()) {
+        let mut facts = Map::new();
+        // a placeholder keeps nothing secret
+        let filled = !entry.value.is_empty() && !entry.value.starts_with("REPLACE_");
+        let secret = filled && secrets.contains(&entry.name);
+        let value = match secret {
+            true => super::keep_secret(call, entry.value),
+            false => entry.value.into(),
+        };
+        facts.insert("value".into(), value);
+        facts.insert("comment".into(), comment.into());
+        variables.insert(entry.name.into(), facts.into());
+    }
+    Ok(variables.into())
+}
+
+fn merge(call: &mut Call) -> Result<Dynamic, Raise> {
+    let text = call.text(0)?;
+    let variables = call.map(1)?;
+    let values = variables
+        .iter()
+        .map(|(name, value)| Ok((name.to_string(), text_of(name, value)?.expose().to_owned())))
+        .collect::<Result<_, Failure>>()?;
+    let comment = call.opt_string("comment").unwrap_or_default();
+    let merged = env_file::merge(text.expose(), &values, comment.trim())
+        .map_err(|error| Failure::from_error("env.render", &error))?;
+    match call.is_secret(0) {
+        true => Ok(super::keep_secret(call, merged)),
+        false => Ok(super::made_of(call, call.value(1)?, merged)),
+    }
 }
 
 fn text_of(name: &str, value: &Dynamic) -> Result<Secret, Failure> {

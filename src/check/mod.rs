@@ -12,6 +12,7 @@ mod modules;
 mod names;
 mod page;
 mod program;
+mod stacks;
 mod survey;
 mod walk;
 
@@ -54,6 +55,7 @@ pub fn check(host: &Host, registry: Registry, entry: &Found) -> Vec<Finding> {
         calls::check(&view, unit, page, &mut used);
         closures::check(&view, unit, page);
         modules::check(&view, unit, page);
+        stacks::check(&view, unit, page, host.resolver().project());
     }
     for (unit, page) in pages.iter_mut().enumerate() {
         modules::unused(&view, unit, page, &used);

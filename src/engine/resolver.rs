@@ -29,6 +29,11 @@ thread_local! {
 }
 
 impl Resolver {
+    /// The root of the operator's project, if there is one.
+    pub fn project(&self) -> Option<&Path> {
+        self.library.project.as_deref()
+    }
+
     pub fn new(library: Library, sources: Sources, announce: Box<Announce>) -> Self {
         Resolver {
             library,

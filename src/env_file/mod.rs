@@ -1,9 +1,11 @@
 //! Environment files as data: never through a shell, nothing in them expanded.
 
+mod merge;
 mod parse;
 mod render;
 mod schema;
 
+pub use merge::{Commented, commented, merge};
 pub use parse::parse;
 pub use render::{RenderError, render};
 pub use schema::{Checked, Schema};

@@ -11,6 +11,7 @@ mod replace;
 mod scratch;
 mod stat;
 mod terminal;
+mod zip;
 
 pub use command::stdout_of;
 pub use error::Error;
@@ -22,6 +23,7 @@ pub use replace::{Replacement, State, mkdir, set_mode, state, write};
 pub use scratch::Scratch;
 pub use stat::{FileKind, Stat, mode_of, stat};
 pub use terminal::{Terminal, TerminalError};
+pub use zip::{Entry as ZipEntry, ZipError, zip};
 
 /// What events call the workstation.
 pub const NAME: &str = "workstation";

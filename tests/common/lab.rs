@@ -106,6 +106,12 @@ impl Lab {
         assert!(output.status.success(), "{words:?}: {output:?}");
     }
 
+    /// Reboots nodes together.
+    pub fn reboot(&self, nodes: &[&str]) {
+        let output = self.e2blab(&[&["reboot"], nodes].concat());
+        assert!(output.status.success(), "{nodes:?}: {output:?}");
+    }
+
     /// The program with this lab's configuration, in the project's directory.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_e2bscript"));

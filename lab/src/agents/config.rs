@@ -166,6 +166,7 @@ mod tests {
         let cluster = Cluster {
             nodes: &nodes,
             secrets: &secrets,
+            region: REGION,
             acl: false,
         };
         let server = agent(&nodes[1], &cluster);
@@ -198,6 +199,7 @@ mod tests {
         let cluster = Cluster {
             nodes: &nodes,
             secrets: &secrets,
+            region: REGION,
             acl: true,
         };
         let parse = |index: usize| -> serde_json::Value {

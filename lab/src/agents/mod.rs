@@ -16,7 +16,7 @@ use crate::topology::{Node, Role};
 pub use build::ensure;
 pub use ready::{leader, wait};
 
-/// The region of Nomad, and the datacenter of both.
+/// The region of a lab whose nodes do not set themselves up.
 pub const REGION: &str = "lab";
 /// The id of the `consul` account.
 const CONSUL: u32 = 990;
@@ -26,6 +26,8 @@ const CONSUL: u32 = 990;
 pub struct Cluster<'a> {
     pub nodes: &'a [Node],
     pub secrets: &'a Secrets,
+    /// The region of Nomad, and the datacenter of both.
+    pub region: &'a str,
     /// Whether both refuse who shows no token.
     pub acl: bool,
 }

@@ -15,7 +15,7 @@ use crate::state::State;
 use crate::topology::Role;
 
 /// How long the agents may take to find each other.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 const NOMAD: u16 = 4646;
 const CONSUL: u16 = 8500;
 

@@ -22,3 +22,6 @@ systemctl disable --quiet docker.service docker.socket containerd.service postgr
 # there is nothing to fetch, scrub or trim, and timers would disturb measurements
 systemctl disable --quiet e2scrub_reap.service e2scrub_all.timer apt-daily.timer \
     apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer
+
+# runs where a lab boots its nodes from user_data
+touch /etc/cloud/cloud-init.disabled

@@ -2,6 +2,7 @@
 
 mod change;
 mod write;
+mod zip;
 
 use std::path::{Path, PathBuf};
 
@@ -220,6 +221,30 @@ pub static MODULE: Module = Module {
                 })?;
                 from_serde(&facts)
             },
+            ..Function::BASE
+        },
+        Function {
+            name: "zip",
+            doc: "Writes files into a zip archive whose bytes depend on their names and contents alone: the same tree gives the \
+                  same bytes. An archive that is as wanted is left alone.",
+            params: &[
+                PATH,
+                Param::new(
+                    "files",
+                    Ty::Map,
+                    "the path of each file on this machine, by its name in the archive",
+                ),
+            ],
+            returns: "whether something changed",
+            errors: &[
+                "fs.zip",
+                "fs.not_found",
+                "fs.denied",
+                "fs.full",
+                "fs.failed",
+            ],
+            example: "fs::zip(fs::join(fs::temp_dir(), \"x.zip\"), #{ \"a/main.tf\": \"Cargo.toml\" })",
+            body: zip::write,
             ..Function::BASE
         },
         Function {

@@ -1,6 +1,6 @@
 //! What `fs` writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rhai::Dynamic;
 
@@ -17,8 +17,19 @@ use super::{local, path_at};
 pub fn write(call: &mut Call) -> Result<Dynamic, Raise> {
     let path = path_at(call, 0)?;
     let content = call.bytes(1)?;
-    let mode = call.opt_mode("mode");
     let secret = holds_secret(call.value(1)?);
+    let mode = call.opt_mode("mode");
+    put(call, path, content, mode, secret)
+}
+
+/// Makes a file what it is to be, and says whether it was not.
+pub fn put(
+    call: &mut Call,
+    path: PathBuf,
+    content: Vec<u8>,
+    mode: Option<u32>,
+    secret: bool,
+) -> Result<Dynamic, Raise> {
     let (target, wanted) = (path.clone(), content.clone());
     let state = local(call, move || workstation::state(&target, &wanted, mode))?;
     let (action, reason, diff) = match &state {
