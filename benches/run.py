@@ -242,7 +242,7 @@ class Bench:
         try:
             lab.do("down")  # what a killed run left
             print(f"starting the rehearsal cluster {name}", file=sys.stderr)
-            lab.do("up", *shape)
+            lab.do("up", "--no-agents", *shape)
             lab.read()
             yield lab
         finally:
