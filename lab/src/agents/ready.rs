@@ -194,9 +194,14 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || {
             let mut stream = listener.accept().unwrap().0;
-            let mut head = [0; 64];
-            let read = stream.read(&mut head).unwrap();
-            assert!(head[..read].starts_with(b"GET /v1/x HTTP/1.0\r\n"));
+            // it may come in pieces
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            assert!(head.starts_with(b"GET /v1/x HTTP/1.0\r\n"));
             stream
                 .write_all(b"HTTP/1.0 403 Forbidden\r\nA: b\r\n\r\nno\n")
                 .unwrap();
