@@ -372,7 +372,7 @@ fn programs(platform: &mut Platform) {
     );
     platform.program(
         r#"echo the disk is gone >&2
-exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 50001, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { print $c "HTTP/1.0 500 Internal Server Error\r\nContent-Length: 8\r\n\r\nno disk\n"; close $c }'"#,
+exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 50001, Listen => 5, ReuseAddr => 1) or die; while ($c = $s->accept) { while (<$c>) { last if /^\r?\n$/ } print $c "HTTP/1.0 500 Internal Server Error\r\nContent-Length: 8\r\n\r\nno disk\n"; close $c }'"#,
     );
     platform.fails(
         1,

@@ -108,7 +108,7 @@ fn a_driver_that_cannot_start() {
 
 #[test]
 fn a_health_check_that_answers_500() {
-    let server = r#"exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 9107, Listen => 5, ReuseAddr => 1); while ($c = $s->accept) { print $c "HTTP/1.0 500 Internal Server Error\r\nContent-Length: 8\r\n\r\nno disk\n"; close $c }'"#;
+    let server = r#"exec perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 9107, Listen => 5, ReuseAddr => 1); while ($c = $s->accept) { while (<$c>) { last if /^\r?\n$/ } print $c "HTTP/1.0 500 Internal Server Error\r\nContent-Length: 8\r\n\r\nno disk\n"; close $c }'"#;
     let job = Job {
         check: "/health",
         ..Job::new("sick", 9107, server)

@@ -147,7 +147,13 @@ async fn complete(
     let allocation = nomad.get_allocation(id).await?;
     if options.task.is_empty() {
         let mut tasks = allocation.task_states.keys();
-        options.task = tasks.next().cloned().unwrap_or_default();
+        let Some(first) = tasks.next() else {
+            return Err(Error::Refused(format!(
+                "allocation {} has not started a task: there is nothing that it printed",
+                allocation.short()
+            )));
+        };
+        options.task = first.clone();
         if tasks.next().is_some() {
             let names: Vec<&str> = allocation.task_states.keys().map(String::as_str).collect();
             return Err(Error::Refused(format!(
