@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 
 use super::error::Error;
 
@@ -65,11 +65,14 @@ impl Hashes {
     }
 
     /// Begins to hash a file in the background, for who asks later. Needs a runtime.
+    ///
+    /// What else the process does goes first: encrypting, above all.
     pub fn start(&self, path: &Path, stamp: &Stamp) {
-        let (this, path, stamp) = (self.clone(), path.to_owned(), stamp.clone());
+        let (slot, path) = (self.slot(path, stamp), path.to_owned());
         tokio::spawn(async move {
+            let compute = || async move { hash_file_in_spare_time(path).await };
             // Who asks later tries again and hears why it fails.
-            let _ = this.sha256(&path, &stamp).await;
+            let _ = slot.get_or_try_init(compute).await;
         });
     }
 
@@ -77,27 +80,37 @@ impl Hashes {
     ///
     /// Callers that ask at the same time wait for one computation, on a blocking thread.
     pub async fn sha256(&self, path: &Path, stamp: &Stamp) -> Result<String, Error> {
-        let slot = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry((path.to_owned(), stamp.clone())).or_default())
+        let compute = || async {
+            let path = path.to_owned();
+            let hashed = tokio::task::spawn_blocking(move || hash_file(&path)).await;
+            hashed.map_err(io::Error::other)?
         };
-        let path = path.to_owned();
-        let sha = slot
-            .get_or_try_init(|| async move {
-                let for_error = path.clone();
-                let hashed = tokio::task::spawn_blocking(move || hash_file(&path)).await;
-                match hashed {
-                    Ok(done) => done.map_err(|source| Error::local("read", for_error, source)),
-                    Err(stopped) => Err(Error::local(
-                        "read",
-                        for_error,
-                        io::Error::other(stopped.to_string()),
-                    )),
-                }
-            })
-            .await?;
-        Ok(sha.clone())
+        let slot = self.slot(path, stamp);
+        let sha = slot.get_or_try_init(compute).await;
+        sha.cloned()
+            .map_err(|source| Error::local("read", path, source))
     }
+
+    fn slot(&self, path: &Path, stamp: &Stamp) -> Slot {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry((path.to_owned(), stamp.clone())).or_default())
+    }
+}
+
+/// On a thread of its own, whose priority must not come back to a pool's other work. A tenth of the
+/// weight of others: who waits for it on a busy machine is still served.
+async fn hash_file_in_spare_time(path: PathBuf) -> io::Result<String> {
+    let (answer, hashed) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("hash".to_owned())
+        .spawn(move || {
+            // Linux has a priority for each thread; elsewhere this would slow the whole process down.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::process::nice(10);
+            // Who asked may be gone.
+            let _ = answer.send(hash_file(&path));
+        })?;
+    hashed.await.map_err(io::Error::other)?
 }
 
 fn hash_file(path: &Path) -> io::Result<String> {
@@ -142,6 +155,21 @@ mod tests {
             hashes.sha256(&path, &stamp).await.unwrap(),
             sha256(b"three")
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_is_not_begun_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "one").unwrap();
+        let stamp = Stamp::of(&path.metadata().unwrap());
+        let hashes = Hashes::default();
+        hashes.start(&path, &stamp);
+        while hashes.slot(&path, &stamp).get().is_none() {
+            tokio::task::yield_now().await;
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(hashes.sha256(&path, &stamp).await.unwrap(), sha256(b"one"));
     }
 
     #[tokio::test]

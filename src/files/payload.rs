@@ -121,6 +121,7 @@ impl Frames {
 
     async fn send_all(&self, head: Bytes, contents: Vec<Carried>) -> Result<(), Gone> {
         self.send(head).await?;
+        let mut remembered = Vec::new();
         for Carried { content, with_hash } in contents {
             match &content {
                 Content::Bytes { bytes, .. } => self.send_bytes(bytes.clone()).await?,
@@ -130,15 +131,23 @@ impl Frames {
                 Content::Fetch(_) => self.send(&b"x\n"[..]).await?,
             }
             if with_hash {
-                self.send_hash(&content).await?;
+                remembered.push(content);
             }
+        }
+        // Last, for they may still be computed while the contents go out.
+        for content in remembered {
+            self.send_hash(&content).await?;
         }
         Ok(())
     }
 
     async fn send_hash(&self, content: &Content) -> Result<(), Gone> {
         let sha = match content {
-            Content::Local(file) => file.hashes.sha256(&file.path, &file.stamp).await.ok(),
+            // Of what was sent, not of what may be there by now.
+            Content::Local(file) => match file.hashes.sha256(&file.path, &file.stamp).await {
+                Ok(sha) => unchanged(file).await.is_ok().then_some(sha),
+                Err(_) => None,
+            },
             other => other.sha256().map(str::to_owned),
         };
         // Without one there is nothing to remember, which is no failure.
@@ -372,15 +381,18 @@ mod tests {
             carried(Content::bytes(&b"abc"[..])),
             carried(Content::bytes(Bytes::new())),
         ];
-        contents[1].with_hash = true;
+        contents
+            .iter_mut()
+            .for_each(|carried| carried.with_hash = true);
         let input = stream(
             Bytes::from_static(b"head\n"),
             contents,
             Compress::Auto,
             &progress,
         );
-        let sha = super::super::hash::sha256(b"");
-        let expected = format!("head\nr 3\nabce\ne\ns {sha}\n");
+        // The hashes come last of all, in the order of the contents.
+        let [abc, empty] = [&b"abc"[..], b""].map(super::super::hash::sha256);
+        let expected = format!("head\nr 3\nabce\ne\ns {abc}\ns {empty}\n");
         assert_eq!(collect(input).await, expected.as_bytes());
         assert_eq!(progress.sent(), expected.len() as u64);
     }

@@ -43,7 +43,7 @@ fn new_host_keys(lab: &Lab) {
             format!("hostkeys/changed/{node}"),
             format!("hostkeys/{node}"),
         ] {
-            let fingerprint = fingerprint(&lab.file(&key).join("ssh_host_ed25519_key.pub"));
+            let fingerprint = fingerprint(&lab.file(&key).join("ssh_host_ecdsa_key.pub"));
             assert!(ran.stderr.contains(&fingerprint), "no {fingerprint}: {ran}");
         }
         let mut quoted = ran.stderr.split('`');

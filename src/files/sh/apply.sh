@@ -283,13 +283,12 @@ finish_all() {
     record end
 }
 
-# keep_hash PATH: notes the hash of a large file that is being put there; it follows the content.
+# keep_hash PATH: the hash of the large file that is being put there is to be remembered; the
+# hashes are the last of the payload, in this order.
 kept=''
 keep_hash() {
-    read -r frame sha <&3
-    [ "$frame" = s ] && [ -n "$sha" ] || return 0
     kept=$((${kept:-0} + 1))
-    eval "kept_path_$kept=\$1 kept_sha_$kept=\$sha"
+    eval "kept_path_$kept=\$1"
 }
 
 # remember_hashes: saves a later run the hashing; the key changes with any change of the file.
@@ -305,11 +304,10 @@ remember_hashes() {
     stats=$(stat -c '%d:%i:%s:%y:%z' -- "$@") || return 0
     {
         if [ -f "$state_dir/hashes" ]; then tail -n 400 -- "$state_dir/hashes"; fi
-        i=0
         while read -r stat; do
-            i=$((i + 1))
-            eval "sha=\$kept_sha_$i"
-            printf '%s %s\n' "$stat" "$sha"
+            # One that could not be had is empty: there is nothing to remember then.
+            read -r frame sha <&3 || break
+            if [ -n "$sha" ]; then printf '%s %s\n' "$stat" "$sha"; fi
         done <<END
 $stats
 END
