@@ -79,7 +79,7 @@ class Bench:
         if "start" in groups:
             self.start()
         if {"hostname", "upload"} & set(groups):
-            with self.lab("bench32", "--servers=1", "--api=1", f"--clients={NODES - 2}", "--no-docker") as lab:
+            with self.lab("bench32", "--no-agents", "--servers=1", "--api=1", f"--clients={NODES - 2}", "--no-docker") as lab:
                 if "hostname" in groups:
                     self.hostname(lab)
                 if "upload" in groups:
@@ -242,7 +242,7 @@ class Bench:
         try:
             lab.do("down")  # what a killed run left
             print(f"starting the rehearsal cluster {name}", file=sys.stderr)
-            lab.do("up", "--no-agents", *shape)
+            lab.do("up", *shape)
             lab.read()
             yield lab
         finally:

@@ -185,7 +185,11 @@ impl Start<'_> {
             self.without_weak,
             (place.alive_interval, place.alive_max),
         );
-        let handler = Handler::new(self.known.clone(), words.clone());
+        let bastion = match &self.hop.via {
+            Via::Hop(outer) => Some(outer.gate_behind.clone()),
+            Via::Tcp(_) | Via::Command(_) => None,
+        };
+        let handler = Handler::new(self.known.clone(), words.clone(), bastion);
         let handshake = client::connect_stream(Arc::new(config), stream, handler);
         let mut handle = match tokio::time::timeout(place.connect_timeout, handshake).await {
             Ok(Ok(handle)) => handle,

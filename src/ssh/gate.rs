@@ -59,6 +59,11 @@ impl Gate {
         }
     }
 
+    /// How many are starting now.
+    pub fn running(&self) -> usize {
+        self.lock().running
+    }
+
     pub fn went_through(&self) {
         let mut state = self.lock();
         state.limit = (state.limit + 1).min(self.most);

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
 
 use super::algorithms;
+use super::gate::Gate;
 use super::known_hosts::{HostKeyProblem, Known};
 
 /// Why a handshake or a connection ended.
@@ -52,14 +53,24 @@ impl LastWords {
     }
 }
 
+/// So many that start at once keep a bastion busy: a packet that spares one of them a wait costs the
+/// others more than it brings.
+const CROWD: usize = 8;
+
 pub(super) struct Handler {
     known: Arc<Known>,
     words: Arc<LastWords>,
+    /// What starts through the same bastion; none without one.
+    bastion: Option<Arc<Gate>>,
 }
 
 impl Handler {
-    pub fn new(known: Arc<Known>, words: Arc<LastWords>) -> Self {
-        Self { known, words }
+    pub fn new(known: Arc<Known>, words: Arc<LastWords>, bastion: Option<Arc<Gate>>) -> Self {
+        Self {
+            known,
+            words,
+            bastion,
+        }
     }
 }
 
@@ -86,6 +97,21 @@ impl client::Handler for Handler {
             return Err(Failure::Weak);
         }
         Ok(())
+    }
+
+    /// OpenSSH sends this once it has let us in, before it answers what was asked meanwhile: behind a
+    /// bastion, that answer is held back for want of a packet the other way; see [`Connection::nudge`].
+    ///
+    /// [`Connection::nudge`]: super::connection::Connection::nudge
+    async fn openssh_ext_host_keys_announced(
+        &mut self,
+        _keys: Vec<PublicKey>,
+        session: &mut Session,
+    ) -> Result<(), Failure> {
+        match &self.bastion {
+            Some(starts) if starts.running() < CROWD => Ok(session.send_keepalive(false)?),
+            _ => Ok(()),
+        }
     }
 
     async fn channel_open_failure(
