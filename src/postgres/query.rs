@@ -31,14 +31,36 @@ impl Database {
 impl Lease {
     /// Runs one statement and returns its rows.
     pub async fn query(&self, sql: &str, params: &[Param]) -> Result<Rows, Error> {
+        let mut columns = Vec::new();
+        let as_they_are = |names: &[String]| {
+            columns = names.to_vec();
+            |row| row
+        };
+        let rows = self.query_as(sql, params, as_they_are).await?;
+        Ok(Rows { columns, rows })
+    }
+
+    /// Runs one statement and returns what is made of its rows, each as soon as it is there: `begin` gets the names of the
+    /// columns and returns what makes something of a row.
+    pub async fn query_as<T, F: FnMut(Vec<Value>) -> T>(
+        &self,
+        sql: &str,
+        params: &[Param],
+        begin: impl FnOnce(&[String]) -> F,
+    ) -> Result<Vec<T>, Error> {
         let connection = self.connection()?;
         let work = connection.begin();
-        let done = self.rows(sql, params).await;
+        let done = self.rows(sql, params, begin).await;
         work.done();
         done
     }
 
-    async fn rows(&self, sql: &str, params: &[Param]) -> Result<Rows, Error> {
+    async fn rows<T, F: FnMut(Vec<Value>) -> T>(
+        &self,
+        sql: &str,
+        params: &[Param],
+        begin: impl FnOnce(&[String]) -> F,
+    ) -> Result<Vec<T>, Error> {
         let connection = self.connection()?;
         let failed = |error: tokio_postgres::Error| connection.sort(&error, sql);
         // one round trip more than without, and the types of parameters and columns are known
@@ -72,14 +94,15 @@ impl Lease {
             .await
             .map_err(failed)?;
         pin_mut!(stream);
+        let mut make = begin(&columns);
         let mut rows = Vec::new();
         while let Some(row) = stream.next().await {
             let row = row.map_err(failed)?;
             let values: Result<Vec<Value>, _> =
                 (0..columns.len()).map(|index| row.try_get(index)).collect();
-            rows.push(values.map_err(failed)?);
+            rows.push(make(values.map_err(failed)?));
         }
-        Ok(Rows { columns, rows })
+        Ok(rows)
     }
 
     /// Runs one statement and returns how many rows it touched; one round trip.

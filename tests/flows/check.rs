@@ -100,7 +100,9 @@ fn services(lab: &Lab) {
     mend(lab);
 
     lab.fault(&["break-service", "api", "exit", "--after", "4"]);
-    let rows = expect_like(lab, |rows, _| rows.iter().any(|row| row.ends_with(" job api")));
+    let rows = expect_like(lab, |rows, _| {
+        rows.iter().any(|row| row.ends_with(" job api"))
+    });
     assert!(rows.contains("restarted"), "{rows}");
     mend(lab);
 }

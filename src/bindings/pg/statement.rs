@@ -12,7 +12,7 @@ use crate::engine::context::Context;
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Opt, Param};
 use crate::engine::ty::Ty;
-use crate::postgres::{Error, Lease, Rows, Source};
+use crate::postgres::{Error, Lease, Source};
 use crate::report::{Action, Event};
 use crate::workstation::path;
 
@@ -135,8 +135,12 @@ fn rows_touched(count: u64) -> String {
     }
 }
 
-async fn all(lease: &Lease, sql: &str, params: &[crate::postgres::Param]) -> Result<Rows, Error> {
-    lease.query(sql, params).await
+async fn all(
+    lease: impl Future<Output = Result<Lender, Error>>,
+    sql: &str,
+    params: &[crate::postgres::Param],
+) -> Result<Array, Error> {
+    lease.await?.lease().query_as(sql, params, maps).await
 }
 
 pub fn query(
@@ -145,10 +149,8 @@ pub fn query(
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
-    let rows = on_database(call, &scene.label, async {
-        all(lease.await?.lease(), sql.expose(), &params).await
-    })?;
-    Ok(maps(rows).map(Dynamic::from).collect::<Array>().into())
+    let rows = on_database(call, &scene.label, all(lease, sql.expose(), &params))?;
+    Ok(rows.into())
 }
 
 pub fn query_one(
@@ -157,14 +159,14 @@ pub fn query_one(
     lease: impl Future<Output = Result<Lender, Error>>,
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
-    let rows = on_database(call, &scene.label, async {
-        let rows = all(lease.await?.lease(), sql.expose(), &params).await?;
-        match rows.rows.len() {
-            1 => Ok(rows),
-            found => Err(Error::NotOne { found }),
+    on_database(call, &scene.label, async {
+        let rows = all(lease, sql.expose(), &params).await?;
+        let found = rows.len();
+        match <[Dynamic; 1]>::try_from(rows) {
+            Ok([row]) => Ok(row),
+            Err(_) => Err(Error::NotOne { found }),
         }
-    })?;
-    Ok(maps(rows).next().map_or(Dynamic::UNIT, Dynamic::from))
+    })
 }
 
 pub fn execute(
