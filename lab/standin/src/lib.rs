@@ -55,7 +55,11 @@ pub fn main(arguments: Vec<String>) -> ExitCode {
 
 fn run(service: &'static Service, arguments: &[String]) -> ExitCode {
     if arguments.iter().any(|argument| argument == "--version") {
-        let text = format!("{} (stand-in) {}\n", service.name, env!("CARGO_PKG_VERSION"));
+        let text = format!(
+            "{} (stand-in) {}\n",
+            service.name,
+            env!("CARGO_PKG_VERSION")
+        );
         return match io::stdout().write_all(text.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

@@ -1,6 +1,6 @@
 //! `e2blab fault slow-build` and its like: what goes wrong in a service's work, from a file that each request reads.
 //!
-//! `[{"fault":"slow-build","seconds":30,"serial":…}]`: the entries of `faults.json` that services know of.
+//! `{"slow-build":{"seconds":30,"serial":…}}`: those in force, by name.
 
 use std::env;
 use std::fs;
@@ -15,10 +15,10 @@ const FILE: &str = "/run/e2blab/faults.json";
 pub fn find(fault: &str) -> Option<Value> {
     let file = env::var("STANDIN_FAULTS").unwrap_or_else(|_| FILE.to_owned());
     let text = fs::read_to_string(file).ok()?;
-    let Ok(Value::Array(entries)) = serde_json::from_str(&text) else {
-        return None;
-    };
-    entries.into_iter().find(|entry| entry["fault"] == fault)
+    let faults: Value = serde_json::from_str(&text).ok()?;
+    let entry = faults.get(fault)?;
+    let is_over = entry.is_null() || entry == false;
+    (!is_over).then(|| entry.clone())
 }
 
 /// How many seconds longer a build takes.

@@ -67,8 +67,7 @@ impl Service {
         let port = argument(arguments, "port")
             .or_else(|| variable("STANDIN_PORT"))
             .or_else(|| variable(self.port_variable));
-        let traffic =
-            argument(arguments, "proxy-port").or_else(|| variable(self.traffic_variable));
+        let traffic = argument(arguments, "proxy-port").or_else(|| variable(self.traffic_variable));
         Ok(Options {
             name: self.name,
             port: parse(port, self.port)?,

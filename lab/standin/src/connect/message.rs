@@ -147,10 +147,9 @@ impl Kind {
             (Kind::Message(message), Value::Object(map)) => {
                 return Some(message.normal(map.clone(), text));
             }
-            (Kind::Texts, Value::Object(map)) => map
-                .values()
-                .all(Value::is_string)
-                .then(|| value.clone())?,
+            (Kind::Texts, Value::Object(map)) => {
+                map.values().all(Value::is_string).then(|| value.clone())?
+            }
             _ => return None,
         }))
     }

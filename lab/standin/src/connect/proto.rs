@@ -35,7 +35,9 @@ pub fn decode(message: &'static Message, mut bytes: &[u8]) -> Option<Value> {
                 texts.as_object_mut()?.insert(key, value.into());
             }
             (_, true) => {
-                let list = map.entry(field.name).or_insert_with(|| Vec::<Value>::new().into());
+                let list = map
+                    .entry(field.name)
+                    .or_insert_with(|| Vec::<Value>::new().into());
                 list.as_array_mut()?.push(value(field, raw, plain)?);
             }
             (_, false) => {

@@ -78,7 +78,10 @@ pub async fn answer(state: &State, request: &Request<Incoming>) -> Response<Repl
     let path = match resolve(&wanted.path, &wanted.user) {
         Ok(path) => path,
         Err(why) => {
-            let why = format!("error expanding and resolving path '{}': {why}", wanted.path);
+            let why = format!(
+                "error expanding and resolving path '{}': {why}",
+                wanted.path
+            );
             return error(400, &why);
         }
     };
@@ -86,7 +89,12 @@ pub async fn answer(state: &State, request: &Request<Incoming>) -> Response<Repl
         Err(why) if why.kind() == io::ErrorKind::NotFound => {
             return error(404, &format!("path '{path}' does not exist"));
         }
-        Err(why) => return error(500, &format!("error checking if path exists '{path}': {why}")),
+        Err(why) => {
+            return error(
+                500,
+                &format!("error checking if path exists '{path}': {why}"),
+            );
+        }
         Ok(found) if found.is_dir() => {
             return error(400, &format!("path '{path}' is a directory"));
         }
@@ -105,7 +113,11 @@ async fn send(path: &str, range: &str) -> io::Result<Response<Reply>> {
     let mut start = [0; 512];
     let looked = file.read(&mut start).await?;
     let kind = content_type(path, start.get(..looked).unwrap_or_default());
-    let part = if range.is_empty() { None } else { part(range, size) };
+    let part = if range.is_empty() {
+        None
+    } else {
+        part(range, size)
+    };
     let (status, from, length) = match part {
         _ if range.is_empty() => (200, 0, size),
         Some((from, to)) => (206, from, to - from + 1),
@@ -149,7 +161,11 @@ fn part(range: &str, size: u64) -> Option<(u64, u64)> {
         return Some((size.saturating_sub(count), last));
     }
     let from = from.parse().ok().filter(|from| *from <= last)?;
-    let to = if to.is_empty() { last } else { to.parse().ok()? };
+    let to = if to.is_empty() {
+        last
+    } else {
+        to.parse().ok()?
+    };
     (to >= from).then_some((from, to.min(last)))
 }
 
@@ -169,7 +185,10 @@ fn content_type(path: &str, start: &[u8]) -> &'static str {
         "pdf" => "application/pdf",
         "xml" => "text/xml; charset=utf-8",
         "wasm" => "application/wasm",
-        _ if start.iter().all(|byte| *byte >= 0x20 || b"\t\n\x0c\r\x1b".contains(byte)) => {
+        _ if start
+            .iter()
+            .all(|byte| *byte >= 0x20 || b"\t\n\x0c\r\x1b".contains(byte)) =>
+        {
             "text/plain; charset=utf-8"
         }
         _ => "application/octet-stream",

@@ -145,10 +145,19 @@ fn remove(path: &str) -> Result<Value> {
 fn rename(source: &str, destination: &str, user: &User) -> Result<Value> {
     let failed = |why: &io::Error| match why.kind() {
         io::ErrorKind::NotFound => {
-            let why = format!("source file not found: rename {source} {destination}: {}", words(why));
+            let why = format!(
+                "source file not found: rename {source} {destination}: {}",
+                words(why)
+            );
             error("not_found", why)
         }
-        _ => error("internal", format!("error renaming: rename {source} {destination}: {}", words(why))),
+        _ => error(
+            "internal",
+            format!(
+                "error renaming: rename {source} {destination}: {}",
+                words(why)
+            ),
+        ),
     };
     fs::symlink_metadata(source).map_err(|why| failed(&why))?;
     make_parents(Path::new(destination), user).map_err(|why| failed(&why))?;

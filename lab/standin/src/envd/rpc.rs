@@ -37,7 +37,10 @@ impl Codec {
         let read = match self {
             Codec::Json => message.read(bytes),
             Codec::Proto => proto::decode(message, bytes).ok_or_else(|| {
-                format!("unmarshal into *{}: proto: cannot parse invalid wire-format data", message.name)
+                format!(
+                    "unmarshal into *{}: proto: cannot parse invalid wire-format data",
+                    message.name
+                )
             }),
         };
         read.map_err(|why| error("invalid_argument", format!("unmarshal message: {why}")))

@@ -28,17 +28,17 @@ pub fn check(shown: &Shown<'_>, token: &str) -> Result<(), &'static str> {
     if signature != sign(shown, token) {
         return Err("invalid signature");
     }
-    if shown.expiration.is_some_and(|at| at < Utc::now().timestamp()) {
+    if shown
+        .expiration
+        .is_some_and(|at| at < Utc::now().timestamp())
+    {
         return Err("signature is already expired");
     }
     Ok(())
 }
 
 fn sign(shown: &Shown<'_>, token: &str) -> String {
-    let mut text = format!(
-        "{}:{}:{}:{token}",
-        shown.path, shown.operation, shown.user
-    );
+    let mut text = format!("{}:{}:{}:{token}", shown.path, shown.operation, shown.user);
     if let Some(expiration) = shown.expiration {
         text.push_str(&format!(":{expiration}"));
     }

@@ -131,7 +131,12 @@ fn watch(user: &User, message: &Value) -> Result<mpsc::Receiver<Value>> {
     }
     let recursive = message["recursive"].as_bool().unwrap_or_default();
     let tree = Tree::open(&path, recursive);
-    let tree = tree.map_err(|why| error("internal", format!("error adding path {path} to watcher: {why}")))?;
+    let tree = tree.map_err(|why| {
+        error(
+            "internal",
+            format!("error adding path {path} to watcher: {why}"),
+        )
+    })?;
     let (writer, reader) = mpsc::channel(WAITING);
     tokio::spawn(tree.tell(writer));
     Ok(reader)
@@ -174,7 +179,10 @@ impl Tree {
         for item in fs::read_dir(directory)?.flatten() {
             if item.file_type().is_ok_and(|kind| kind.is_dir()) {
                 // one that is gone again is not to be watched
-                let _ = self.add(&format!("{directory}/{}", item.file_name().to_string_lossy()));
+                let _ = self.add(&format!(
+                    "{directory}/{}",
+                    item.file_name().to_string_lossy()
+                ));
             }
         }
         Ok(())
@@ -241,7 +249,9 @@ impl Tree {
             let _ = self.add(&whole);
         }
         let below = Path::new(&whole).strip_prefix(&self.root);
-        let shown = below.map_or(name.into(), Path::to_string_lossy).into_owned();
+        let shown = below
+            .map_or(name.into(), Path::to_string_lossy)
+            .into_owned();
         let kinds = [
             (ReadFlags::CREATE | ReadFlags::MOVED_TO, "CREATE"),
             (ReadFlags::MODIFY, "WRITE"),

@@ -29,8 +29,12 @@ const IDLE: Duration = Duration::from_secs(620);
 /// When somebody else has it.
 pub async fn listen(port: u16) -> io::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await;
-    listener
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on port {port}: {error}")))
+    listener.map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot listen on port {port}: {error}"),
+        )
+    })
 }
 
 /// Answers on a listener from now on.

@@ -32,7 +32,10 @@ pub async fn wait(address: Ipv4Addr) -> std::result::Result<(), String> {
     let ends = Instant::now() + START;
     while TcpStream::connect((address, PORT)).await.is_err() {
         if Instant::now() > ends {
-            return Err(format!("failed to wait for envd: no answer in {} s", START.as_secs()));
+            return Err(format!(
+                "failed to wait for envd: no answer in {} s",
+                START.as_secs()
+            ));
         }
         sleep(Duration::from_millis(5)).await;
     }
@@ -55,7 +58,13 @@ pub async fn init(
         message["accessToken"] = token.into();
     }
     let headers = [("x-access-token", token.unwrap_or_default())];
-    let answer = http::call(&format!("{address}:{PORT}"), "/init", &headers, Some(&message)).await;
+    let answer = http::call(
+        &format!("{address}:{PORT}"),
+        "/init",
+        &headers,
+        Some(&message),
+    )
+    .await;
     match answer {
         Ok((204, _)) => Ok(()),
         Ok((status, _)) => Err(format!("failed to init envd: status {status}")),
@@ -104,7 +113,9 @@ pub async fn run(
     let request = request
         .body(Reply::from(envelope::write(0, message.as_bytes())))
         .map_err(|why| gone(why.to_string()))?;
-    let stream = http::connect(&host).await.map_err(|why| gone(why.to_string()))?;
+    let stream = http::connect(&host)
+        .await
+        .map_err(|why| gone(why.to_string()))?;
     let response = http::send(stream, request).await;
     let mut body = response.map_err(|why| gone(why.to_string()))?.into_body();
     let (mut buffer, mut ended) = (BytesMut::new(), Ended::default());

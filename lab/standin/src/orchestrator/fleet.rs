@@ -79,7 +79,10 @@ impl Fleet {
         let config = message["sandbox"].clone();
         let id = text(&config, "sandboxId").to_owned();
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(error("invalid_argument", format!("invalid sandbox id '{id}'")));
+            return Err(error(
+                "invalid_argument",
+                format!("invalid sandbox id '{id}'"),
+            ));
         }
         let started = moment(message, "startTime").unwrap_or_else(Utc::now);
         let ends = moment(message, "endTime").unwrap_or_else(|| started + Duration::seconds(15));
@@ -106,9 +109,8 @@ impl Fleet {
         let slot = {
             let mut slots = held(&self.slots);
             let free = (1..=SLOTS).find(|slot| !slots.contains(slot));
-            let free = free.ok_or_else(|| {
-                error("resource_exhausted", "no free network slot on this node")
-            })?;
+            let free = free
+                .ok_or_else(|| error("resource_exhausted", "no free network slot on this node"))?;
             slots.insert(free);
             Slot::new(free)
         };
@@ -184,7 +186,11 @@ impl Fleet {
     /// `ServiceInfo`.
     pub fn service_info(&self) -> Value {
         let all = self.all();
-        let sum = |name| all.iter().map(|sandbox| number(&sandbox.config, name)).sum::<u64>();
+        let sum = |name| {
+            all.iter()
+                .map(|sandbox| number(&sandbox.config, name))
+                .sum::<u64>()
+        };
         let mut info = self.info.service_info();
         info["metricVcpuUsed"] = sum("vcpu").into();
         info["metricMemoryUsedMb"] = sum("ramMb").into();
@@ -212,12 +218,17 @@ impl Fleet {
         if let Some(directory) = message["cwd"].as_str() {
             process["cwd"] = directory.into();
         }
-        let token = message["accessToken"].as_str().filter(|token| !token.is_empty());
+        let token = message["accessToken"]
+            .as_str()
+            .filter(|token| !token.is_empty());
         let token = sandbox.token().or(token);
         let seconds = number(message, "timeoutSeconds");
         let ran = envd::run(sandbox.slot.address, "root", token, seconds, &process).await;
         let ran = ran.map_err(|why| {
-            error("internal", format!("stream error: {}: {}", why.code, why.message))
+            error(
+                "internal",
+                format!("stream error: {}: {}", why.code, why.message),
+            )
         })?;
         let utf8 = |bytes| {
             let why = "string field contains invalid UTF-8";

@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use crate::connect::{self, error};
 use crate::http::{self, Answer};
 use crate::service::Options;
-pub use fleet::held;
 use fleet::Fleet;
+pub use fleet::held;
 pub use info::{Info, uuid};
 
 /// Serves until it is told to end; its sandboxes end first.
@@ -63,7 +63,9 @@ async fn answer(fleet: &Arc<Fleet>, request: Request<Incoming>) -> Answer {
         ("GET", ["sandboxes", id, "logs"]) => {
             let number = |key| http::query(request.uri(), key).and_then(|text| text.parse().ok());
             let (start, limit) = (number("start"), number("limit"));
-            Ok(list(fleet.find(id).map(|sandbox| sandbox.logs(start, limit))))
+            Ok(list(
+                fleet.find(id).map(|sandbox| sandbox.logs(start, limit)),
+            ))
         }
         ("GET", ["sandboxes", id, "metrics"]) => {
             Ok(list(fleet.find(id).map(|sandbox| metrics::list(&sandbox))))
@@ -108,6 +110,9 @@ async fn call(
         ("SandboxService", "Exec") => fleet.exec(&message).await,
         ("InfoService", "ServiceInfo") => Ok(fleet.service_info()),
         ("InfoService", "ServiceStatusOverride") => fleet.info.set(&message),
-        _ => Err(error("unimplemented", format!("unknown method {method} for service {service}"))),
+        _ => Err(error(
+            "unimplemented",
+            format!("unknown method {method} for service {service}"),
+        )),
     }
 }

@@ -45,11 +45,22 @@ impl Slot {
     /// With what `ip` says.
     pub async fn make(&self) -> Result<(), String> {
         let (node, address) = (self.node.to_string(), self.address.to_string());
-        let words = ["-c", MAKE, "sh", &self.namespace, &self.link, &node, &address];
+        let words = [
+            "-c",
+            MAKE,
+            "sh",
+            &self.namespace,
+            &self.link,
+            &node,
+            &address,
+        ];
         let made = run("sh", &words).await?;
         match made.ok {
             true => Ok(()),
-            false => Err(format!("cannot make network slot {}: {}", self.number, made.why)),
+            false => Err(format!(
+                "cannot make network slot {}: {}",
+                self.number, made.why
+            )),
         }
     }
 

@@ -27,16 +27,14 @@ pub async fn pause(fleet: &Arc<Fleet>, message: &Value) -> Result<Value> {
         fleet.free(sandbox.slot.number);
         kept
     });
-    let kept = kept.await.map_err(|why| error("internal", why.to_string()))?;
+    let kept = kept
+        .await
+        .map_err(|why| error("internal", why.to_string()))?;
     kept.map_err(|why| error("internal", format!("error snapshotting sandbox: {why}")))?;
     Ok(json!({}))
 }
 
-async fn keep(
-    sandbox: &Sandbox,
-    template: &str,
-    build: &str,
-) -> std::result::Result<u64, String> {
+async fn keep(sandbox: &Sandbox, template: &str, build: &str) -> std::result::Result<u64, String> {
     // without an overlay there is no difference, only everything
     let is_whole = sandbox.disk.join("plain").exists();
     let tree = sandbox.disk.join(if is_whole { "root" } else { "upper" });
@@ -44,7 +42,7 @@ async fn keep(
     if metadata.is_object() {
         metadata["template"]["build_id"] = build.into();
     }
-    storage::keep(&Build {
+    let build = Build {
         id: build,
         tree: &tree,
         base: Some(&sandbox.header).filter(|_| !is_whole),
@@ -55,6 +53,6 @@ async fn keep(
             "envVars": sandbox.variables,
         }),
         metadata: &metadata,
-    })
-    .await
+    };
+    storage::keep(&storage::templates(), &build).await
 }

@@ -120,11 +120,15 @@ impl Sandbox {
         let token = self.token();
         envd::init(address, &self.variables, token).await?;
         let start = &self.metadata["start"];
-        let command = start["start_command"].as_str().unwrap_or_default().to_owned();
+        let command = start["start_command"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         if !command.is_empty() {
             let context = &start["context"];
             let user = context["user"].as_str().unwrap_or("root").to_owned();
-            let shell = format!("[ -x /bin/bash ] && exec /bin/bash -l -c \"$0\"; exec /bin/sh -c \"$0\"");
+            let shell =
+                format!("[ -x /bin/bash ] && exec /bin/bash -l -c \"$0\"; exec /bin/sh -c \"$0\"");
             let process = json!({
                 "cmd": "/bin/sh",
                 "args": ["-c", shell, command],
@@ -171,7 +175,9 @@ impl Sandbox {
     /// What its envd said since some moment (milliseconds), at most so many lines.
     pub fn logs(&self, start: Option<i64>, limit: Option<usize>) -> Value {
         let log = super::fleet::held(&self.log);
-        let since = log.iter().filter(|(at, _)| *at >= start.unwrap_or_default());
+        let since = log
+            .iter()
+            .filter(|(at, _)| *at >= start.unwrap_or_default());
         let shown = since.take(limit.unwrap_or(LINES)).map(|(at, line)| {
             let at = DateTime::from_timestamp_millis(*at).unwrap_or_default();
             json!({"timestamp": stamp(at), "line": line})

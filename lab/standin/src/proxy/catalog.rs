@@ -24,7 +24,10 @@ impl Catalog {
     /// Remembers what a request says.
     pub fn add(&self, message: &Value) {
         let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
-        let hours = message["sandboxMaxLength"].as_u64().unwrap_or(1).clamp(1, 24 * 365);
+        let hours = message["sandboxMaxLength"]
+            .as_u64()
+            .unwrap_or(1)
+            .clamp(1, 24 * 365);
         let entry = Entry {
             orchestrator: text("orchestratorId"),
             execution: text("executionId"),

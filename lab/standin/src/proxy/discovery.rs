@@ -128,7 +128,10 @@ async fn addresses() -> Option<Vec<String>> {
     };
     let port = env::var("ORCHESTRATOR_PORT").unwrap_or_else(|_| "5008".to_owned());
     let listed = |text: String| -> Vec<String> {
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let words = text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
         words.map(str::to_owned).collect()
     };
     let hosts = match variable("PROVIDER").as_str() {
@@ -170,6 +173,8 @@ async fn registered() -> Vec<String> {
         return Vec::new();
     };
     let list: Vec<Value> = serde_json::from_slice(&body).unwrap_or_default();
-    let addresses = list.iter().filter_map(|entry| entry["Node"]["Address"].as_str());
+    let addresses = list
+        .iter()
+        .filter_map(|entry| entry["Node"]["Address"].as_str());
     addresses.map(str::to_owned).collect()
 }

@@ -61,7 +61,10 @@ pub fn unknown_sandbox(sandbox: &str, headers: &HeaderMap) -> Response<Reply> {
         return http::answer(502, "text/html; charset=utf-8", page);
     }
     let message = "The sandbox was not found";
-    http::json(502, &json!({"sandboxId": sandbox, "message": message, "code": 502}))
+    http::json(
+        502,
+        &json!({"sandboxId": sandbox, "message": message, "code": 502}),
+    )
 }
 
 /// The sandbox runs, and nobody listens there.
@@ -69,7 +72,10 @@ pub fn closed_port(host: &Host, headers: &HeaderMap) -> Response<Reply> {
     if is_browser(headers) {
         let page = PAGE
             .replace("Sandbox Not Found", "Closed Port Error")
-            .replace(" wasn't found.", &format!(" is running but port {} is not open.", host.port))
+            .replace(
+                " wasn't found.",
+                &format!(" is running but port {} is not open.", host.port),
+            )
             .replace("{{sandbox}}", &escaped(&host.sandbox));
         return http::answer(502, "text/html; charset=utf-8", page);
     }
@@ -81,7 +87,9 @@ pub fn closed_port(host: &Host, headers: &HeaderMap) -> Response<Reply> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -90,7 +98,12 @@ mod tests {
 
     #[test]
     fn hosts() {
-        let host = |port, sandbox: &str| Ok(Host { port, sandbox: sandbox.to_owned() });
+        let host = |port, sandbox: &str| {
+            Ok(Host {
+                port,
+                sandbox: sandbox.to_owned(),
+            })
+        };
         assert_eq!(Host::read("49983-iabc-12345678.x.y"), host(49983, "iabc"));
         assert_eq!(Host::read("80-iabc"), host(80, "iabc"));
         assert_eq!(Host::read("99999-iabc.x"), host(99999, "iabc"));

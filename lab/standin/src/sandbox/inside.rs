@@ -48,7 +48,9 @@ fn run() -> Result<ExitCode, String> {
         .map_err(|why| format!("no plan: {why}"))?;
     let plan: Value = serde_json::from_str(&text).map_err(|why| format!("no plan: {why}"))?;
     if plan["loopback"] == true {
-        let _ = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        let _ = Command::new("ip")
+            .args(["link", "set", "lo", "up"])
+            .status();
     }
     if let Some(name) = plan["hostname"].as_str() {
         let _ = rustix::system::sethostname(name.as_bytes());
@@ -63,7 +65,10 @@ fn run() -> Result<ExitCode, String> {
 
 /// The overlay of the template's layers, or the tree itself where there are none.
 fn make_root(plan: &Value) -> io::Result<PathBuf> {
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )?;
     let root = match (plan["disk"].as_str(), plan["tree"].as_str()) {
         (Some(disk), _) => {
             let layers = plan["layers"].as_array().into_iter().flatten();
@@ -134,7 +139,13 @@ fn devices(directory: &Path) -> io::Result<()> {
     }
     let options = CString::new("newinstance,ptmxmode=0666,mode=0620,gid=5")?;
     let terminals = directory.join("pts");
-    mount("devpts", terminals, "devpts", flags, Some(options.as_c_str()))?;
+    mount(
+        "devpts",
+        terminals,
+        "devpts",
+        flags,
+        Some(options.as_c_str()),
+    )?;
     let options = CString::new("mode=1777,size=64m")?;
     let shared = directory.join("shm");
     mount("tmpfs", shared, "tmpfs", flags, Some(options.as_c_str()))?;
@@ -161,16 +172,17 @@ fn enter(root: &Path) -> io::Result<()> {
 
 /// Runs the template's envd. It is started before the root is entered: a template need not have the libraries it needs.
 fn serve(root: &Path, plan: &Value) -> Result<ExitCode, String> {
+    let port = plan["port"].as_u64().unwrap_or(envd::PORT.into());
     let mut envd = Command::new(root.join(ENVD));
     envd.arg0("envd")
-        .args(["-port", &envd::PORT.to_string()])
+        .args(["-port", &port.to_string()])
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env(WAITS, "1")
         .stdin(Stdio::piped());
-    for (name, value) in texts(&plan["variables"]) {
-        envd.env(name, value);
-    }
     let mut child = envd
         .spawn()
         .map_err(|why| format!("cannot start `/{ENVD}`: {why}"))?;
@@ -216,7 +228,11 @@ fn work(plan: &Value) -> Result<ExitCode, String> {
         "" => None,
         text => {
             heard(&format!("[start] {text}"));
-            Some(command(start)?.spawn().map_err(|why| format!("start command: {why}"))?)
+            Some(
+                command(start)?
+                    .spawn()
+                    .map_err(|why| format!("start command: {why}"))?,
+            )
         }
     };
     wait_until_ready(plan, running, began)?;
@@ -240,13 +256,19 @@ fn wait_until_ready(
     heard(&format!("[ready] {text}"));
     loop {
         let status = command(ready)?.status();
-        if status.map_err(|why| format!("ready command: {why}"))?.success() {
+        if status
+            .map_err(|why| format!("ready command: {why}"))?
+            .success()
+        {
             heard("[ready] template is ready");
             return Ok(());
         }
         ended(&mut running)?;
         if began.elapsed() > READY {
-            return Err(format!("ready command timed out after {} s: {text}", READY.as_secs()));
+            return Err(format!(
+                "ready command timed out after {} s: {text}",
+                READY.as_secs()
+            ));
         }
         thread::sleep(AGAIN);
     }
@@ -256,9 +278,7 @@ fn wait_until_ready(
 fn ended(running: &mut Option<process::Child>) -> Result<(), String> {
     let Some(child) = running else { return Ok(()) };
     match child.try_wait() {
-        Ok(Some(status)) if !status.success() => {
-            Err(format!("start command failed: {status}"))
-        }
+        Ok(Some(status)) if !status.success() => Err(format!("start command failed: {status}")),
         _ => Ok(()),
     }
 }
@@ -274,7 +294,10 @@ fn command(step: &Value) -> Result<Command, String> {
     command
         .args(["-c", step["command"].as_str().unwrap_or_default()])
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("HOME", &user.2)
         .env("USER", name)
         .envs(texts(&step["variables"]))
@@ -282,7 +305,11 @@ fn command(step: &Value) -> Result<Command, String> {
         .gid(user.1)
         .stdin(Stdio::null());
     let wanted = step["cwd"].as_str().unwrap_or_default();
-    let directory = if wanted.is_empty() { user.2.as_str() } else { wanted };
+    let directory = if wanted.is_empty() {
+        user.2.as_str()
+    } else {
+        wanted
+    };
     let known = Path::new(directory).is_dir();
     command.current_dir(if known { directory } else { "/" });
     // what a step says is its output, stderr is for what this program says

@@ -38,7 +38,14 @@ pub async fn start(network: Network<'_>, plan: &Value) -> io::Result<Child> {
     if let Network::Alone = network {
         words.push("--net".to_owned());
     }
-    let namespaces = ["--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child"];
+    let namespaces = [
+        "--mount",
+        "--uts",
+        "--ipc",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    ];
     words.extend(namespaces.map(str::to_owned));
     // by number: the file may be replaced while this runs
     words.push(format!("/proc/{}/exe", process::id()));

@@ -111,7 +111,12 @@ async fn unpack(archive: &Path, directory: &Path) -> io::Result<()> {
     let mut file = File::open(archive)?;
     file.seek(SeekFrom::Start(BLOCK))?;
     let output = Command::new("tar")
-        .args(["--extract", "--file=-", "--preserve-permissions", "--same-owner"])
+        .args([
+            "--extract",
+            "--file=-",
+            "--preserve-permissions",
+            "--same-owner",
+        ])
         .args(ARCHIVE)
         .arg("--directory")
         .arg(directory)

@@ -38,9 +38,8 @@ pub struct Build<'a> {
 /// # Errors
 ///
 /// With what could not be written; then nothing is left of it.
-pub async fn keep(build: &Build<'_>) -> Result<u64, String> {
-    let base = templates();
-    let target = directory(&base, build.id)?;
+pub async fn keep(base: &Path, build: &Build<'_>) -> Result<u64, String> {
+    let target = directory(base, build.id)?;
     let making = base.join(format!(".{}", build.id));
     let _ = fs::remove_dir_all(&making);
     let kept = write(build, &making).await;
@@ -149,5 +148,9 @@ pub async fn run(program: &str, words: &[&str]) -> Result<Run, String> {
 
 fn last_line(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text.trim_end().lines().last().unwrap_or_default().to_owned()
+    text.trim_end()
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .to_owned()
 }

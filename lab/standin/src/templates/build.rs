@@ -37,7 +37,9 @@ impl Wanted {
     /// The command that a template begins with, or the one that says when it is ready.
     fn command(&self, later: &str, name: &str) -> &str {
         let later = self.upstream.as_ref().and_then(|all| all[later].as_str());
-        later.filter(|text| !text.is_empty()).unwrap_or_else(|| self.text(name))
+        later
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| self.text(name))
     }
 }
 
@@ -47,7 +49,10 @@ impl Wanted {
 ///
 /// With the reason that people are shown.
 pub async fn build(wanted: &Wanted, progress: &Progress) -> Result<u64, String> {
-    progress.say(format!("Building template {}/{}", wanted.template, wanted.build));
+    progress.say(format!(
+        "Building template {}/{}",
+        wanted.template, wanted.build
+    ));
     if let Some(seconds) = misfortune::slow_build() {
         progress.say(format!("Waiting {seconds} s (on purpose)"));
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -58,7 +63,8 @@ pub async fn build(wanted: &Wanted, progress: &Progress) -> Result<u64, String> 
     check_assets(wanted)?;
     let scratch = Scratch(Path::new(SCRATCH).join(&wanted.build));
     let tree = scratch.0.join("root");
-    fs::create_dir_all(&tree).map_err(|why| format!("cannot create '{}': {why}", tree.display()))?;
+    fs::create_dir_all(&tree)
+        .map_err(|why| format!("cannot create '{}': {why}", tree.display()))?;
     let image = take_image(wanted, &tree, progress).await?;
     progress.say("Provisioning sandbox template");
     provision::provision(&tree)?;
@@ -89,7 +95,10 @@ fn check_assets(wanted: &Wanted) -> Result<(), String> {
     let firecracker = wanted.text("firecrackerVersion");
     let needed = [
         (kernel, format!("/fc-kernels/{kernel}/vmlinux.bin")),
-        (firecracker, format!("/fc-versions/{firecracker}/firecracker")),
+        (
+            firecracker,
+            format!("/fc-versions/{firecracker}/firecracker"),
+        ),
     ];
     for (version, path) in needed {
         if !version.is_empty() && !Path::new(&path).is_file() {
@@ -141,15 +150,19 @@ async fn keep(
     });
     let later = wanted.upstream.is_some();
     // before 2026 a sandbox knew nothing of its image's variables
-    let variables = if later { json!(context.variables) } else { json!({}) };
+    let variables = if later {
+        json!(context.variables)
+    } else {
+        json!({})
+    };
     let memory = wanted.config["memoryMB"].as_u64().unwrap_or(512);
-    storage::keep(&Build {
+    let build = Build {
         id: &wanted.build,
         tree,
         base: None,
         ram_mib: memory,
         state: &json!({"templateId": wanted.template, "envVars": variables}),
         metadata: &metadata,
-    })
-    .await
+    };
+    storage::keep(&storage::templates(), &build).await
 }

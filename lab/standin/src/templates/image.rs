@@ -35,7 +35,11 @@ pub async fn of_build(template: &str, build: &str) -> Result<String, String> {
     if run("docker", &["image", "inspect", &name]).await?.ok {
         return Ok(name);
     }
-    let listed = run("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]).await?;
+    let listed = run(
+        "docker",
+        &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"],
+    )
+    .await?;
     if !listed.ok {
         return Err(format!("error pulling image: {}", listed.why));
     }
@@ -86,7 +90,12 @@ async fn export(container: &str, tree: &Path) -> Result<(), String> {
     let stream = docker.stdout.take().ok_or("docker gives nothing")?;
     let stream: Stdio = stream.try_into().map_err(failed)?;
     let tar = Command::new("tar")
-        .args(["--extract", "--file=-", "--numeric-owner", "--preserve-permissions"])
+        .args([
+            "--extract",
+            "--file=-",
+            "--numeric-owner",
+            "--preserve-permissions",
+        ])
         .arg("--directory")
         .arg(tree)
         .stdin(stream)

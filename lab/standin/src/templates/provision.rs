@@ -49,7 +49,9 @@ fn machine(tree: &Path) -> io::Result<()> {
     while has(&passwd, 2, &id.to_string()) || has(&group, 2, &id.to_string()) {
         id += 1;
     }
-    let shell = ["bin/bash", "bin/sh"].iter().find(|shell| tree.join(shell).exists());
+    let shell = ["bin/bash", "bin/sh"]
+        .iter()
+        .find(|shell| tree.join(shell).exists());
     let shell = shell.unwrap_or(&"bin/sh");
     let mut lines = passwd.clone();
     if !has(&passwd, 0, "root") {
@@ -72,7 +74,10 @@ fn machine(tree: &Path) -> io::Result<()> {
     fs::write(etc.join("group"), lines)?;
     // Docker makes these empty: they are of containers
     for (name, text) in [
-        ("hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"),
+        (
+            "hosts",
+            "127.0.0.1 localhost\n::1 localhost ip6-localhost\n",
+        ),
         ("resolv.conf", "nameserver 8.8.8.8\n"),
         ("hostname", "e2b\n"),
     ] {

@@ -74,7 +74,9 @@ pub async fn run(
             ("ENV", pairs) => {
                 for pair in pairs.chunks(2) {
                     if let [name, value] = pair {
-                        context.variables.insert((*name).to_owned(), (*value).to_owned());
+                        context
+                            .variables
+                            .insert((*name).to_owned(), (*value).to_owned());
                     }
                 }
             }
@@ -83,12 +85,15 @@ pub async fn run(
                 let made = "mkdir -p \"$DIRECTORY\"";
                 let mut own = context.clone();
                 own.directory.clear();
-                own.variables.insert("DIRECTORY".to_owned(), (*directory).to_owned());
+                own.variables
+                    .insert("DIRECTORY".to_owned(), (*directory).to_owned());
                 let plan = json!({"tree": tree, "steps": [own.command(made, &shown)]});
                 inside(Network::Node, plan, progress).await?;
             }
             ("USER", [user, ..]) => context.user = (*user).to_owned(),
-            ("COPY", [_, target, ..]) => copy(wanted, step, tree, context, target, progress).await?,
+            ("COPY", [_, target, ..]) => {
+                copy(wanted, step, tree, context, target, progress).await?
+            }
             _ => return Err(format!("unknown or incomplete step: {shown}")),
         }
     }
@@ -105,8 +110,9 @@ async fn copy(
     progress: &Progress,
 ) -> Result<(), String> {
     let hash = step["filesHash"].as_str().unwrap_or_default();
-    let archive = uploaded(&wanted.template, hash)
-        .ok_or_else(|| format!("the files of COPY with hash '{hash}' were not uploaded to this node"))?;
+    let archive = uploaded(&wanted.template, hash).ok_or_else(|| {
+        format!("the files of COPY with hash '{hash}' were not uploaded to this node")
+    })?;
     let staged = tree.join(".e2b-copy");
     fs::create_dir_all(&staged).map_err(|why| format!("COPY: {why}"))?;
     let file = File::open(&archive).map_err(|why| format!("COPY: {why}"))?;
@@ -160,7 +166,11 @@ fn uploaded(template: &str, hash: &str) -> Option<PathBuf> {
     let is_hash = !hash.is_empty() && hash.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_hash.then_some(())?;
     let files = templates().join("files");
-    let names = [hash.to_owned(), format!("{hash}.tar"), format!("{hash}.tar.gz")];
+    let names = [
+        hash.to_owned(),
+        format!("{hash}.tar"),
+        format!("{hash}.tar.gz"),
+    ];
     let places = [files.join(template), files];
     let mut candidates = places
         .iter()

@@ -35,17 +35,31 @@ async fn write(process: &Process, input: &Value) -> Result<()> {
         (Some(bytes), _, Input::Pipe(pipe)) => pipe.write_all(&bytes).await,
         (_, Some(bytes), Input::Terminal(terminal)) => terminal.write_all(&bytes).await,
         (Some(_), _, Input::Terminal(_)) => {
-            return Err(error("internal", "error writing to stdin: tty assigned to process"));
+            return Err(error(
+                "internal",
+                "error writing to stdin: tty assigned to process",
+            ));
         }
         (Some(_), _, Input::Closed) => {
-            return Err(error("internal", "error writing to stdin: file already closed"));
+            return Err(error(
+                "internal",
+                "error writing to stdin: file already closed",
+            ));
         }
         (_, Some(_), _) => {
-            return Err(error("internal", "error writing to tty: tty not assigned to process"));
+            return Err(error(
+                "internal",
+                "error writing to tty: tty not assigned to process",
+            ));
         }
         (None, None, _) => return Err(error("unimplemented", "invalid input type <nil>")),
     };
-    written.map_err(|why| error("internal", format!("error writing to stdin: {}", words(&why))))
+    written.map_err(|why| {
+        error(
+            "internal",
+            format!("error writing to stdin: {}", words(&why)),
+        )
+    })
 }
 
 /// `CloseStdin`: later versions have it, and it does no harm here.
@@ -91,7 +105,10 @@ pub fn signal(state: &State, message: &Value) -> Result<Value> {
     let sent = pid.map(|pid| kill_process(pid, signal));
     match sent {
         Some(Ok(())) => Ok(json!({})),
-        _ => Err(error("internal", "error sending signal: os: process already finished")),
+        _ => Err(error(
+            "internal",
+            "error sending signal: os: process already finished",
+        )),
     }
 }
 

@@ -50,8 +50,7 @@ pub fn start(
     let words = config["args"].as_array().into_iter().flatten();
     command.args(words.filter_map(Value::as_str));
     let directory = config["cwd"].as_str().unwrap_or_default();
-    let directory =
-        resolve(directory, user).map_err(|why| error("invalid_argument", why))?;
+    let directory = resolve(directory, user).map_err(|why| error("invalid_argument", why))?;
     command.current_dir(directory);
     set_variables(&mut command, state, user, config);
     command.uid(user.id).gid(user.group);

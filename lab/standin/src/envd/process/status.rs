@@ -11,7 +11,11 @@ pub fn end(status: ExitStatus) -> Value {
     let code = status.code().unwrap_or(-1);
     let words = match status.signal() {
         Some(signal) => {
-            let core = if status.core_dumped() { " (core dumped)" } else { "" };
+            let core = if status.core_dumped() {
+                " (core dumped)"
+            } else {
+                ""
+            };
             format!("signal: {}{core}", signal_words(signal))
         }
         None => format!("exit status {code}"),
@@ -62,8 +66,7 @@ mod tests {
         assert_eq!(of(0), json!({"exited": true, "status": "exit status 0"}));
         let three = json!({"exitCode": 3, "exited": true, "status": "exit status 3", "error": "exit status 3"});
         assert_eq!(of(3 << 8), three);
-        let killed =
-            json!({"exitCode": -1, "status": "signal: killed", "error": "signal: killed"});
+        let killed = json!({"exitCode": -1, "status": "signal: killed", "error": "signal: killed"});
         assert_eq!(of(9), killed);
     }
 }
