@@ -91,11 +91,13 @@ impl Fleet {
             return Err(error("already_exists", why));
         }
         // on a task of its own: a caller that goes away must not leave half a sandbox
-        let (fleet, own) = (Arc::clone(self), id.clone());
-        let begun = tokio::spawn(async move { fleet.begin(own, config, started, ends).await });
-        let begun = begun.await;
-        held(&self.starting).remove(&id);
-        begun.map_err(|why| error("internal", why.to_string()))??;
+        let fleet = Arc::clone(self);
+        let begun = tokio::spawn(async move {
+            let begun = fleet.begin(id.clone(), config, started, ends).await;
+            held(&fleet.starting).remove(&id);
+            begun
+        });
+        begun.await.map_err(|why| error("internal", why.to_string()))??;
         Ok(json!({"clientId": self.info.client_id()}))
     }
 
@@ -153,9 +155,12 @@ impl Fleet {
     }
 
     /// `Delete`.
-    pub async fn delete(&self, message: &Value) -> Result<Value> {
+    pub async fn delete(self: &Arc<Self>, message: &Value) -> Result<Value> {
         let sandbox = self.take(text(message, "sandboxId"))?;
-        self.end(&sandbox).await;
+        let fleet = Arc::clone(self);
+        // on a task of its own, as above
+        let ended = tokio::spawn(async move { fleet.end(&sandbox).await });
+        ended.await.map_err(|why| error("internal", why.to_string()))?;
         Ok(json!({}))
     }
 

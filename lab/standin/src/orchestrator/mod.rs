@@ -61,8 +61,8 @@ async fn answer(fleet: &Arc<Fleet>, request: Request<Incoming>) -> Answer {
     match (request.method().as_str(), parts.as_slice()) {
         ("GET", ["health"]) => Ok(fleet.info.health()),
         ("GET", ["sandboxes", id, "logs"]) => {
-            let number = |key| http::query(request.uri(), key).and_then(|text| text.parse().ok());
-            let (start, limit) = (number("start"), number("limit"));
+            let number = |key| http::query(request.uri(), key).unwrap_or_default();
+            let (start, limit) = (number("start").parse().ok(), number("limit").parse().ok());
             Ok(list(
                 fleet.find(id).map(|sandbox| sandbox.logs(start, limit)),
             ))

@@ -115,7 +115,7 @@ impl Sandbox {
         let address = self.slot.address;
         tokio::select! {
             listens = envd::wait(address) => listens?,
-            _ = child.wait() => return Err("the sandbox ended at its start".to_owned()),
+            _ = self.child.get_mut().wait() => return Err("the sandbox ended at its start".to_owned()),
         }
         let token = self.token();
         envd::init(address, &self.variables, token).await?;

@@ -1,7 +1,7 @@
 //! The first process of a sandbox: makes its root, starts what shall run in it, and buries the dead.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -86,8 +86,8 @@ fn make_root(plan: &Value) -> io::Result<PathBuf> {
     }
     let none = MountFlags::NOSUID | MountFlags::NOEXEC;
     let fixed = none | MountFlags::RDONLY;
-    mount("proc", root.join("proc"), "proc", none, None)?;
-    mount("sysfs", root.join("sys"), "sysfs", fixed, None)?;
+    mount("proc", root.join("proc"), "proc", none, None::<&CStr>)?;
+    mount("sysfs", root.join("sys"), "sysfs", fixed, None::<&CStr>)?;
     devices(&root.join("dev"))?;
     Ok(root)
 }

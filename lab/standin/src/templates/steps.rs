@@ -1,7 +1,7 @@
 //! A build's steps, and its start and ready commands, each run inside the tree.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -115,9 +115,6 @@ async fn copy(
     })?;
     let staged = tree.join(".e2b-copy");
     fs::create_dir_all(&staged).map_err(|why| format!("COPY: {why}"))?;
-    let file = File::open(&archive).map_err(|why| format!("COPY: {why}"))?;
-    // compressed or not, as tar itself finds out of a file with a name
-    drop(file);
     let unpacked = Command::new("tar")
         .arg("--extract")
         .arg("--file")
