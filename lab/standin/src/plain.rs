@@ -2,10 +2,9 @@
 
 use std::io;
 
-use hyper::Response;
 use serde_json::json;
 
-use crate::http::{self, Reply};
+use crate::http;
 use crate::service::Options;
 
 /// Serves until it is told to end.
@@ -27,6 +26,3 @@ fn healthy(name: &str) -> serde_json::Value {
     let version = concat!("standin-", env!("CARGO_PKG_VERSION"));
     json!({"status": "healthy", "service": name, "version": version})
 }
-
-#[allow(unused)]
-type Answer = Response<Reply>;

@@ -134,7 +134,7 @@ impl Kind {
             (Kind::Number | Kind::Signed, _) => Value::from(number()?),
             (Kind::Choice(names), Value::String(name)) => {
                 // an unknown name counts as the first
-                let known = names.iter().find(|(known, _)| known == name);
+                let known = names.iter().find(|(known, _)| *known == name.as_str());
                 Value::from(known.or(names.first())?.0)
             }
             (Kind::Choice(names), Value::Number(_)) => {

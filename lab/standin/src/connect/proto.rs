@@ -61,7 +61,7 @@ fn value(field: &Field, raw: &[u8], plain: u64) -> Option<Value> {
         Kind::Text => std::str::from_utf8(raw).ok()?.into(),
         Kind::Bytes => STANDARD.encode(raw).into(),
         Kind::Number => plain.into(),
-        Kind::Signed => (plain.cast_signed() >> 1 ^ -(plain.cast_signed() & 1)).into(),
+        Kind::Signed => ((plain >> 1).cast_signed() ^ -(plain & 1).cast_signed()).into(),
         Kind::Flag => (plain != 0).into(),
         Kind::Choice(names) => {
             let number = plain.cast_signed();
@@ -133,7 +133,7 @@ fn put(bytes: &mut Vec<u8>, field: &Field, value: &Value) {
         Kind::Number => value.as_u64().unwrap_or_default(),
         Kind::Signed => {
             let number = value.as_i64().unwrap_or_default();
-            (number << 1 ^ number >> 63).cast_unsigned()
+            ((number << 1) ^ (number >> 63)).cast_unsigned()
         }
         Kind::Flag => u64::from(value.as_bool().unwrap_or_default()),
         Kind::Choice(names) => {
@@ -148,7 +148,7 @@ fn put(bytes: &mut Vec<u8>, field: &Field, value: &Value) {
 }
 
 fn put_bytes(bytes: &mut Vec<u8>, number: u64, raw: &[u8]) {
-    put_number(bytes, number << 3 | 2);
+    put_number(bytes, (number << 3) | 2);
     put_number(bytes, raw.len() as u64);
     bytes.extend(raw);
 }

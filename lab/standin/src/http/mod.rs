@@ -117,7 +117,7 @@ fn decoded(text: &str) -> String {
                 let mut ahead = rest.clone();
                 let digits = (ahead.next().and_then(hex), ahead.next().and_then(hex));
                 if let (Some(high), Some(low)) = digits {
-                    bytes.push(high << 4 | low);
+                    bytes.push((high << 4) | low);
                     rest = ahead;
                 } else {
                     bytes.push(b'%');

@@ -37,7 +37,7 @@ pub fn list(sandbox: &Sandbox) -> Value {
         "timestamp": stamp(Utc::now()),
         "cpuCount": processors,
         "cpuUsedPct": (share * 100.0).round() / 100.0,
-        "memUsedMiB": pages * PAGE >> 20,
+        "memUsedMiB": (pages * PAGE) >> 20,
         "memTotalMiB": number(&sandbox.config, "ramMb"),
     }])
 }

@@ -107,8 +107,9 @@ pub fn start(proxy: &Arc<Proxy>) {
 /// Asks each who it is; those that do not answer are not there.
 async fn look(nodes: &Nodes, addresses: Vec<String>) {
     let mut found = BTreeMap::new();
+    let nothing = json!({});
     for address in addresses {
-        let asked = connect::call(&address, "InfoService/ServiceInfo", &json!({}));
+        let asked = connect::call(&address, "InfoService/ServiceInfo", &nothing);
         let asked = tokio::time::timeout(Duration::from_secs(2), asked).await;
         if let Ok(Ok(info)) = asked {
             found.insert(address.clone(), Node { address, info });

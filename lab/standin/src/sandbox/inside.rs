@@ -182,10 +182,17 @@ fn serve(root: &Path, plan: &Value) -> Result<ExitCode, String> {
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         )
         .env(WAITS, "1")
-        .stdin(Stdio::piped());
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     let mut child = envd
         .spawn()
         .map_err(|why| format!("cannot start `/{ENVD}`: {why}"))?;
+    // its libraries are the node's: they must be there before the node's files are not
+    let mut said = child.stdout.take();
+    let loaded = said.as_mut().map(|said| said.read(&mut [0]));
+    if !matches!(loaded, Some(Ok(1))) {
+        return Err(format!("`/{ENVD}` ended at its start"));
+    }
     enter(root).map_err(|why| format!("cannot enter the root: {why}"))?;
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(b"\n");
@@ -204,6 +211,8 @@ fn serve(root: &Path, plan: &Value) -> Result<ExitCode, String> {
 /// Waits until the root is there, where this envd was told to.
 pub fn wait_for_root() {
     if std::env::var_os(WAITS).is_some() {
+        let mut stdout = io::stdout();
+        let _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
         let _ = io::stdin().read(&mut [0]);
     }
 }
