@@ -1,17 +1,15 @@
 //! Watching directories: events while a stream is open, or kept until somebody asks.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use serde_json::{Value, json};
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver as Pipe;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -144,7 +142,8 @@ fn watch(user: &User, message: &Value) -> Result<mpsc::Receiver<Value>> {
 
 /// A directory that the kernel watches, and what is below it when asked.
 struct Tree {
-    file: AsyncFd<OwnedFd>,
+    /// No pipe, but read like one.
+    file: Pipe,
     root: String,
     recursive: bool,
     /// Which directory a watch is of.
@@ -155,7 +154,7 @@ impl Tree {
     fn open(root: &str, recursive: bool) -> io::Result<Tree> {
         let file = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let mut tree = Tree {
-            file: AsyncFd::new(file)?,
+            file: Pipe::from_owned_fd_unchecked(file)?,
             root: root.to_owned(),
             recursive,
             watched: HashMap::new(),
@@ -171,7 +170,7 @@ impl Tree {
             | WatchFlags::MOVED_FROM
             | WatchFlags::MOVED_TO
             | WatchFlags::ATTRIB;
-        let watch = inotify::add_watch(self.file.get_ref(), directory, flags)?;
+        let watch = inotify::add_watch(&self.file, directory, flags)?;
         self.watched.insert(watch, directory.to_owned());
         if !self.recursive {
             return Ok(());
@@ -208,30 +207,12 @@ impl Tree {
 
     async fn changes(&self) -> io::Result<Vec<(i32, ReadFlags, String)>> {
         loop {
-            let mut ready = self.file.readable().await?;
-            let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
-            let mut reader = Reader::new(self.file.get_ref(), &mut buffer);
-            let mut changes = Vec::new();
-            let ended = loop {
-                match reader.next() {
-                    Ok(event) => {
-                        let name = event.file_name().map(CStr::to_string_lossy);
-                        let name = name.unwrap_or_default().into_owned();
-                        changes.push((event.wd(), event.events(), name));
-                        if reader.is_buffer_empty() {
-                            break Ok(());
-                        }
-                    }
-                    Err(why) => break Err(why),
-                }
-            };
-            match ended {
-                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
-                Err(why) if changes.is_empty() => return Err(why.into()),
-                _ => {}
-            }
-            if !changes.is_empty() {
-                return Ok(changes);
+            self.file.readable().await?;
+            let mut buffer = [0; 4096];
+            match self.file.try_read(&mut buffer) {
+                Ok(read) => return Ok(parse(buffer.get(..read).unwrap_or_default())),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+                Err(why) => return Err(why),
             }
         }
     }
@@ -263,6 +244,36 @@ impl Tree {
         told.map(|(_, word)| json!({"name": shown, "type": format!("EVENT_TYPE_{word}")}))
             .collect()
     }
+}
+
+/// The kernel's events: a watch, what happened, a cookie, the length of the name, the name with zeros behind it.
+fn parse(mut bytes: &[u8]) -> Vec<(i32, ReadFlags, String)> {
+    let mut changes = Vec::new();
+    while let Some((head, rest)) = bytes.split_first_chunk::<16>() {
+        let [watch, flags, _, length] = split(*head);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let name = rest.get(..length).unwrap_or_default();
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        let name = String::from_utf8_lossy(name).into_owned();
+        let flags = ReadFlags::from_bits_retain(flags);
+        changes.push((watch.cast_signed(), flags, name));
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    changes
+}
+
+fn split(head: [u8; 16]) -> [u32; 4] {
+    let number = u128::from_ne_bytes(head);
+    // in the machine's order, which is the same for all four
+    let part = |at: u32| {
+        let bits = if cfg!(target_endian = "little") {
+            number >> (32 * at)
+        } else {
+            number >> (96 - 32 * at)
+        };
+        u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default()
+    };
+    [part(0), part(1), part(2), part(3)]
 }
 
 /// How long nothing is said before the stream says that it lives.

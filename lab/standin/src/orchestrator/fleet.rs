@@ -97,7 +97,9 @@ impl Fleet {
             held(&fleet.starting).remove(&id);
             begun
         });
-        begun.await.map_err(|why| error("internal", why.to_string()))??;
+        begun
+            .await
+            .map_err(|why| error("internal", why.to_string()))??;
         Ok(json!({"clientId": self.info.client_id()}))
     }
 
@@ -160,7 +162,9 @@ impl Fleet {
         let fleet = Arc::clone(self);
         // on a task of its own, as above
         let ended = tokio::spawn(async move { fleet.end(&sandbox).await });
-        ended.await.map_err(|why| error("internal", why.to_string()))?;
+        ended
+            .await
+            .map_err(|why| error("internal", why.to_string()))?;
         Ok(json!({}))
     }
 
