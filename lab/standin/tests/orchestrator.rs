@@ -32,7 +32,7 @@ fn a_sandbox_lives_pauses_goes_on_and_ends() {
     let stdout = said["stdout"].as_str().unwrap();
     assert!(
         stdout.starts_with(&format!(
-            "uid=0(root) gid=0(root) groups=0(root)\n{ID}\nyes\n"
+            "uid=0(root) gid=0 groups=0\n{ID}\nyes\n"
         )),
         "{said}"
     );

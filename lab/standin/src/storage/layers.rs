@@ -110,7 +110,7 @@ async fn unpack(archive: &Path, directory: &Path) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = File::open(archive)?;
     file.seek(SeekFrom::Start(BLOCK))?;
-    let output = Command::new("tar")
+    let mut tar = Command::new("tar")
         .args([
             "--extract",
             "--file=-",
@@ -120,9 +120,16 @@ async fn unpack(archive: &Path, directory: &Path) -> io::Result<()> {
         .args(ARCHIVE)
         .arg("--directory")
         .arg(directory)
-        .stdin(Stdio::from(file))
-        .output()
-        .await?;
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    // `tar` stops reading at the archive's end, and what follows are zeros
+    if let Some(mut stdin) = tar.stdin.take() {
+        let mut file = tokio::fs::File::from_std(file);
+        let _ = tokio::io::copy(&mut file, &mut stdin).await;
+    }
+    let output = tar.wait_with_output().await?;
     match output.status.success() {
         true => Ok(()),
         false => Err(io::Error::other(

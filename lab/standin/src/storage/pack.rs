@@ -62,20 +62,7 @@ async fn write(build: &Build<'_>, directory: &Path) -> io::Result<u64> {
     file.seek(SeekFrom::Start(MAGIC.0))?;
     file.write_all(&MAGIC.1)?;
     file.seek(SeekFrom::Start(BLOCK))?;
-    let tree = build.tree.display().to_string();
-    let words = ["--create", "--file=-", "--directory", tree.as_str()];
-    let output = Command::new("tar")
-        .args(words)
-        .args(ARCHIVE)
-        .arg(".")
-        .stdin(Stdio::null())
-        .stdout(Stdio::from(file))
-        .stderr(Stdio::piped())
-        .output()
-        .await?;
-    if !output.status.success() {
-        return Err(io::Error::other(last_line(&output.stderr)));
-    }
+    archive(build.tree, file).await?;
     let file = File::options().write(true).open(&rootfs)?;
     let own = whole_blocks(file.metadata()?.len());
     file.set_len(own)?;
@@ -93,6 +80,31 @@ async fn write(build: &Build<'_>, directory: &Path) -> io::Result<u64> {
     fs::write(directory.join("snapfile"), build.state.to_string())?;
     fs::write(directory.join("metadata.json"), build.metadata.to_string())?;
     Ok(header.size())
+}
+
+/// Writes a tree's archive to a file from where it stands. Through a pipe: `tar` itself would go back to the start.
+async fn archive(tree: &Path, file: File) -> io::Result<()> {
+    let mut tar = Command::new("tar")
+        .args(["--create", "--file=-"])
+        .args(ARCHIVE)
+        .arg("--directory")
+        .arg(tree)
+        .arg(".")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdout) = tar.stdout.take() {
+        let mut file = tokio::fs::File::from_std(file);
+        tokio::io::copy(&mut stdout, &mut file).await?;
+        file.sync_all().await?;
+    }
+    let output = tar.wait_with_output().await?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(last_line(&output.stderr))),
+    }
 }
 
 /// Removes a build, also from the cache.

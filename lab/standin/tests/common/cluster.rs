@@ -175,7 +175,7 @@ impl Drop for Cluster {
 fn keep_template(directory: &Path) {
     let tree = directory.join("tree");
     let mut files = BTreeSet::new();
-    for name in ["sh", "echo", "cat", "sleep", "id", "ls", "hostname"] {
+    for name in ["sh", "echo", "cat", "sleep", "id", "ls", "hostname", "rm"] {
         let path = ["/usr/bin", "/bin"].map(|place| Path::new(place).join(name));
         let path = path.iter().find(|path| path.exists()).expect("the program");
         let target = tree.join("bin").join(name);

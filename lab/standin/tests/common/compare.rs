@@ -111,7 +111,7 @@ fn joined(list: impl Iterator<Item = (u64, Value)>) -> Vec<(u64, Value)> {
             let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
             let last = joined
                 .last_mut()
-                .and_then(|(_, last)| last["event"]["data"].as_object_mut()?.get_mut(kind));
+                .and_then(|(_, last)| last.get_mut("event")?.get_mut("data")?.get_mut(kind));
             if let Some(last) = last {
                 *last = format!("{}{text}", last.as_str().unwrap()).into();
                 continue;
@@ -120,17 +120,9 @@ fn joined(list: impl Iterator<Item = (u64, Value)>) -> Vec<(u64, Value)> {
             whole.insert(kind.clone(), text.into());
             message["event"]["data"] = whole.into();
         }
-        joined.push((flags, strip(message)));
+        joined.push((flags, message));
     }
     joined
-}
-
-/// Looking a key up in a message may have put a null there.
-fn strip(mut message: Value) -> Value {
-    if let Value::Object(map) = &mut message {
-        map.retain(|_, value| !value.is_null());
-    }
-    message
 }
 
 /// Compares two values; what is in angle brackets stands for anything of its kind.

@@ -55,7 +55,13 @@ pub fn request(vector: &Value, bindings: &Bindings) -> Vec<u8> {
     let request = &vector["request"];
     let put_in = |text: &str| substitute(text, bindings);
     let body = &request["body"];
+    let envelopes = body["$envelopes"].as_array();
     let body: Vec<u8> = match (&body["$hex"], body) {
+        (Value::Null, _) if envelopes.is_some() => {
+            let messages = envelopes.into_iter().flatten();
+            let messages = messages.map(|envelope| put_in(&spaced(&envelope["message"])));
+            messages.flat_map(|message| envelope(&message)).collect()
+        }
         (Value::String(hex), _) => unhex(hex),
         (_, Value::Null) => Vec::new(),
         (_, Value::String(text)) => put_in(text).into_bytes(),
@@ -75,6 +81,11 @@ pub fn request(vector: &Value, bindings: &Bindings) -> Vec<u8> {
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     [head.as_bytes(), b"\r\n", &body].concat()
+}
+
+fn envelope(message: &str) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[0], &length[..], message.as_bytes()].concat()
 }
 
 /// As the recorder wrote JSON: positions in messages count its spaces. A bound number is none in quotes.
