@@ -8,6 +8,7 @@
 pub mod breakage;
 pub mod connect;
 pub mod envd;
+pub mod field;
 pub mod http;
 pub mod misfortune;
 pub mod orchestrator;

@@ -31,9 +31,7 @@ fn a_sandbox_lives_pauses_goes_on_and_ends() {
     );
     let stdout = said["stdout"].as_str().unwrap();
     assert!(
-        stdout.starts_with(&format!(
-            "uid=0(root) gid=0 groups=0\n{ID}\nyes\n"
-        )),
+        stdout.starts_with(&format!("uid=0(root) gid=0 groups=0\n{ID}\nyes\n")),
         "{said}"
     );
     // a pid namespace of its own

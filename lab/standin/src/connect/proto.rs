@@ -1,5 +1,6 @@
 //! The binary form of messages, for clients that prefer it: `application/proto`.
 
+use crate::field::Field as _;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -29,8 +30,8 @@ pub fn decode(message: &'static Message, mut bytes: &[u8]) -> Option<Value> {
         match (field.kind, field.repeated) {
             (Kind::Texts, _) => {
                 let entry = decode(&ENTRY, raw)?;
-                let key = entry["key"].as_str().unwrap_or_default().to_owned();
-                let value = entry["value"].as_str().unwrap_or_default();
+                let key = entry.of("key").as_str().unwrap_or_default().to_owned();
+                let value = entry.of("value").as_str().unwrap_or_default();
                 let texts = map.entry(field.name).or_insert_with(|| Map::new().into());
                 texts.as_object_mut()?.insert(key, value.into());
             }

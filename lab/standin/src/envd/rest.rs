@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::router;
 use super::state::{State, held};
+use crate::field::Field;
 use crate::http::{self, Reply};
 
 /// Done, and nothing to say.
@@ -71,12 +72,12 @@ pub async fn init(state: &State, request: Request<Incoming>) -> Response<Reply> 
             Err(_) => return http::answer(400, "", ""),
         },
     };
-    if let Some(token) = value["accessToken"].as_str()
+    if let Some(token) = value.of("accessToken").as_str()
         && !state.set_token(token)
     {
         return http::answer(409, "", "");
     }
-    if let Some(variables) = value["envVars"].as_object() {
+    if let Some(variables) = value.of("envVars").as_object() {
         let mut known = held(&state.variables);
         for (name, value) in variables {
             let text = value.as_str().unwrap_or_default();

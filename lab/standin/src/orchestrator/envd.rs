@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::connect::{Error, Result, envelope, error};
 use crate::envd::PORT;
+use crate::field::Field;
 use crate::http::{self, Reply};
 
 /// How long an envd may take to answer.
@@ -55,7 +56,7 @@ pub async fn init(
     let now = Utc::now().to_rfc3339_opts(SecondsFormat::Nanos, true);
     let mut message = json!({"envVars": variables, "timestamp": now});
     if let Some(token) = token {
-        message["accessToken"] = token.into();
+        message.put("accessToken", token);
     }
     let headers = [("x-access-token", token.unwrap_or_default())];
     let answer = http::call(
@@ -130,7 +131,7 @@ pub async fn run(
                     None => Ok(ended),
                 };
             }
-            note(&mut ended, &message["event"])?;
+            note(&mut ended, message.of("event"))?;
         }
     }
     Err(gone("unexpected EOF".to_owned()))
@@ -141,7 +142,7 @@ fn note(ended: &mut Ended, event: &Value) -> Result<()> {
         ended.end = end.clone();
     }
     let decoded = |name: &str| {
-        let text = event["data"][name].as_str()?;
+        let text = event.of("data").of(name).as_str()?;
         STANDARD.decode(text).ok()
     };
     ended.stdout.extend(decoded("stdout").unwrap_or_default());

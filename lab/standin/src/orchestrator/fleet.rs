@@ -11,6 +11,7 @@ use super::network::{SLOTS, Slot};
 use super::sandbox::{Sandbox, number, stamp, text};
 use super::{envd, lifetime};
 use crate::connect::{Result, error};
+use crate::field::Field;
 use crate::misfortune;
 use crate::storage::Layers;
 
@@ -201,10 +202,10 @@ impl Fleet {
                 .sum::<u64>()
         };
         let mut info = self.info.service_info();
-        info["metricVcpuUsed"] = sum("vcpu").into();
-        info["metricMemoryUsedMb"] = sum("ramMb").into();
-        info["metricDiskMb"] = sum("totalDiskSizeMb").into();
-        info["metricSandboxesRunning"] = all.len().into();
+        info.put("metricVcpuUsed", sum("vcpu"));
+        info.put("metricMemoryUsedMb", sum("ramMb"));
+        info.put("metricDiskMb", sum("totalDiskSizeMb"));
+        info.put("metricSandboxesRunning", all.len());
         info
     }
 
@@ -225,7 +226,7 @@ impl Fleet {
             "envs": message["env"].as_object().cloned().unwrap_or_default(),
         });
         if let Some(directory) = message["cwd"].as_str() {
-            process["cwd"] = directory.into();
+            process.put("cwd", directory);
         }
         let token = message["accessToken"]
             .as_str()
@@ -244,13 +245,13 @@ impl Fleet {
             String::from_utf8(bytes).map_err(|_| error("internal", why))
         };
         let mut status = text(&ran.end, "status").to_owned();
-        if let Some(why) = ran.end["error"].as_str() {
+        if let Some(why) = ran.end.of("error").as_str() {
             status = format!("{status}: {why}");
         }
         Ok(json!({
             "stdout": utf8(ran.stdout)?,
             "stderr": utf8(ran.stderr)?,
-            "exitCode": ran.end["exitCode"].as_i64().unwrap_or_default(),
+            "exitCode": ran.end.of("exitCode").as_i64().unwrap_or_default(),
             "status": status,
         }))
     }

@@ -1,5 +1,6 @@
 //! The end of a sandbox's time.
 
+use crate::field::Field;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub fn start(fleet: &Arc<Fleet>) {
             tokio::time::sleep(LOOK).await;
             for sandbox in fleet.all() {
                 let mut ends = *held(&sandbox.ends);
-                if sandbox.config["autoPause"] == true {
+                if sandbox.config.of("autoPause") == true {
                     ends += PAUSE;
                 }
                 let is_over = ends <= Utc::now() || sandbox.has_ended().await;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::fleet::Fleet;
 use super::sandbox::{Sandbox, number, text};
 use crate::connect::{Result, error};
+use crate::field::Field;
 use crate::storage::{self, Build};
 
 /// Pauses; the answer comes when all files are there.
@@ -40,7 +41,9 @@ async fn keep(sandbox: &Sandbox, template: &str, build: &str) -> std::result::Re
     let tree = sandbox.disk.join(if is_whole { "root" } else { "upper" });
     let mut metadata = sandbox.metadata.clone();
     if metadata.is_object() {
-        metadata["template"]["build_id"] = build.into();
+        let mut template = metadata.of("template").clone();
+        template.put("build_id", build);
+        metadata.put("template", template);
     }
     let build = Build {
         id: build,

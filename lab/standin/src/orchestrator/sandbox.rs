@@ -15,6 +15,7 @@ use tokio::sync::Mutex as Turn;
 
 use super::network::Slot;
 use super::{envd, sweep};
+use crate::field::Field;
 use crate::sandbox::{self, Network};
 use crate::storage::header::Header;
 use crate::storage::{Layers, caches};
@@ -82,8 +83,8 @@ impl Sandbox {
                 return Err(why);
             }
         };
-        let mut variables = texts(&stack.state["envVars"]);
-        variables.extend(texts(&config["envVars"]));
+        let mut variables = texts(stack.state.of("envVars"));
+        variables.extend(texts(config.of("envVars")));
         let mut sandbox = Sandbox {
             config,
             slot,
@@ -119,7 +120,7 @@ impl Sandbox {
         }
         let token = self.token();
         envd::init(address, &self.variables, token).await?;
-        let start = &self.metadata["start"];
+        let start = self.metadata.of("start");
         let command = start["start_command"]
             .as_str()
             .unwrap_or_default()
@@ -127,8 +128,7 @@ impl Sandbox {
         if !command.is_empty() {
             let context = &start["context"];
             let user = context["user"].as_str().unwrap_or("root").to_owned();
-            let shell =
-                format!("[ -x /bin/bash ] && exec /bin/bash -l -c \"$0\"; exec /bin/sh -c \"$0\"");
+            let shell = "[ -x /bin/bash ] && exec /bin/bash -l -c \"$0\"; exec /bin/sh -c \"$0\"";
             let process = json!({
                 "cmd": "/bin/sh",
                 "args": ["-c", shell, command],
@@ -146,7 +146,7 @@ impl Sandbox {
 
     /// The access token of a secure sandbox.
     pub fn token(&self) -> Option<&str> {
-        let token = self.config["envdAccessToken"].as_str();
+        let token = self.config.of("envdAccessToken").as_str();
         token.filter(|token| !token.is_empty())
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Proxy, dns};
 use crate::connect;
+use crate::field::Field;
 use crate::http;
 use crate::orchestrator::held;
 
@@ -32,17 +33,17 @@ pub struct Node {
 impl Node {
     /// The node's id.
     pub fn id(&self) -> &str {
-        self.info["nodeId"].as_str().unwrap_or_default()
+        self.info.of("nodeId").as_str().unwrap_or_default()
     }
 
     /// The service's own id, new at each start.
     pub fn instance(&self) -> &str {
-        self.info["serviceId"].as_str().unwrap_or_default()
+        self.info.of("serviceId").as_str().unwrap_or_default()
     }
 
     /// `healthy`, `draining` or `unhealthy`.
     pub fn status(&self) -> String {
-        let status = self.info["serviceStatus"].as_str().unwrap_or_default();
+        let status = self.info.of("serviceStatus").as_str().unwrap_or_default();
         status.trim_start_matches("Orchestrator").to_lowercase()
     }
 
@@ -167,7 +168,12 @@ async fn registered() -> Vec<String> {
         return Vec::new();
     };
     let file: Value = serde_json::from_str(&text).unwrap_or_default();
-    let token = file["acl"]["tokens"]["agent"].as_str().unwrap_or_default();
+    let token = file
+        .of("acl")
+        .of("tokens")
+        .of("agent")
+        .as_str()
+        .unwrap_or_default();
     let path = "/v1/health/service/orchestrator?passing=true";
     let headers = [("x-consul-token", token)];
     let Ok((200, body)) = http::call(AGENT, path, &headers, None).await else {
@@ -176,6 +182,6 @@ async fn registered() -> Vec<String> {
     let list: Vec<Value> = serde_json::from_slice(&body).unwrap_or_default();
     let addresses = list
         .iter()
-        .filter_map(|entry| entry["Node"]["Address"].as_str());
+        .filter_map(|entry| entry.of("Node").of("Address").as_str());
     addresses.map(str::to_owned).collect()
 }

@@ -82,6 +82,6 @@ mod tests {
         let wanted = [7, 8].map(|last| Ipv4Addr::new(10, 0, 0, last));
         assert_eq!(addresses(&answer).unwrap(), wanted);
         assert_eq!(addresses(&answer[..answer.len() - 1]), None);
-        assert_eq!(addresses(&question("a")).unwrap(), []);
+        assert!(addresses(&question("a")).unwrap().is_empty());
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::discovery::Node;
 use super::{Proxy, schema};
 use crate::connect;
+use crate::field::Field;
 use crate::http::{self, Reply};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -126,16 +127,21 @@ fn service(node: &Node) -> Value {
         "nodeID": node.id(),
         "serviceHost": node.address,
         "serviceInstanceID": node.instance(),
-        "serviceStartedAt": node.info["serviceStartup"],
+        "serviceStartedAt": node.info.of("serviceStartup"),
         "serviceStatus": node.status(),
         "serviceType": "orchestrator",
-        "serviceVersion": node.info["serviceVersion"],
-        "serviceVersionCommit": node.info["serviceCommit"],
+        "serviceVersion": node.info.of("serviceVersion"),
+        "serviceVersionCommit": node.info.of("serviceCommit"),
     })
 }
 
 fn orchestrator(node: &Node) -> Value {
-    let roles = node.info["serviceRoles"].as_array().into_iter().flatten();
+    let roles = node
+        .info
+        .of("serviceRoles")
+        .as_array()
+        .into_iter()
+        .flatten();
     let roles = roles.filter_map(Value::as_str).map(|role| match role {
         "TemplateBuilder" => "template-builder",
         _ => "orchestrator",
@@ -144,14 +150,14 @@ fn orchestrator(node: &Node) -> Value {
     if let Some(shown) = shown.as_object_mut() {
         shown.remove("serviceType");
     }
-    shown["roles"] = roles.collect();
+    shown.put("roles", roles.collect::<Value>());
     for (shown_as, name) in [
         ("metricDiskMBUsed", "metricDiskMb"),
         ("metricRamMBUsed", "metricMemoryUsedMb"),
         ("metricSandboxesRunning", "metricSandboxesRunning"),
         ("metricVCpuUsed", "metricVcpuUsed"),
     ] {
-        shown[shown_as] = node.info[name].clone();
+        shown.put(shown_as, node.info.of(name).clone());
     }
     shown
 }
@@ -179,7 +185,7 @@ async fn catalog(proxy: &Proxy, request: Request<Incoming>, is_delete: bool) -> 
         proxy.catalog.add(&message);
         return http::answer(200, "", "");
     }
-    let text = |name: &str| message[name].as_str().unwrap_or_default();
+    let text = |name: &str| message.of(name).as_str().unwrap_or_default();
     match proxy.catalog.remove(text("sandboxId"), text("executionId")) {
         true => http::answer(200, "", ""),
         // as the real handler crashes, and its server catches it
@@ -199,16 +205,16 @@ async fn exec(proxy: &Proxy, request: Request<Incoming>, id: &str) -> Response<R
     let Some(node) = proxy.nodes.find(&node) else {
         return error(502, "Sandbox orchestrator is not reachable");
     };
-    message["sandboxId"] = id.into();
+    message.put("sandboxId", id);
     let ran = connect::call(&node.address, "SandboxService/Exec", &message).await;
     match ran {
         Ok(ended) => http::json(
             200,
             &json!({
-                "exitCode": ended["exitCode"],
-                "status": ended["status"],
-                "stderr": ended["stderr"],
-                "stdout": ended["stdout"],
+                "exitCode": ended.of("exitCode"),
+                "status": ended.of("status"),
+                "stderr": ended.of("stderr"),
+                "stdout": ended.of("stdout"),
             }),
         ),
         Err(why) => {

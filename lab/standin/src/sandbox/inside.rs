@@ -17,6 +17,7 @@ use rustix::process::{Signal, WaitOptions};
 use serde_json::Value;
 
 use crate::envd;
+use crate::field::Field;
 
 /// How this is called.
 pub const NAME: &str = "inside";
@@ -47,16 +48,16 @@ fn run() -> Result<ExitCode, String> {
         .read_to_string(&mut text)
         .map_err(|why| format!("no plan: {why}"))?;
     let plan: Value = serde_json::from_str(&text).map_err(|why| format!("no plan: {why}"))?;
-    if plan["loopback"] == true {
+    if plan.of("loopback") == true {
         let _ = Command::new("ip")
             .args(["link", "set", "lo", "up"])
             .status();
     }
-    if let Some(name) = plan["hostname"].as_str() {
+    if let Some(name) = plan.of("hostname").as_str() {
         let _ = rustix::system::sethostname(name.as_bytes());
     }
     let root = make_root(&plan).map_err(|why| format!("cannot make the root: {why}"))?;
-    if plan["serve"] == true {
+    if plan.of("serve") == true {
         return serve(&root, &plan);
     }
     enter(&root).map_err(|why| format!("cannot enter the root: {why}"))?;

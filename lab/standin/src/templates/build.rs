@@ -10,6 +10,7 @@ use super::image::{self, Image};
 use super::jobs::Progress;
 use super::steps::Context;
 use super::{provision, steps};
+use crate::field::Field;
 use crate::misfortune;
 use crate::storage::{self, Build};
 
@@ -31,7 +32,7 @@ pub struct Wanted {
 
 impl Wanted {
     fn text(&self, name: &str) -> &str {
-        self.config[name].as_str().unwrap_or_default()
+        self.config.of(name).as_str().unwrap_or_default()
     }
 
     /// The command that a template begins with, or the one that says when it is ready.
@@ -155,7 +156,7 @@ async fn keep(
     } else {
         json!({})
     };
-    let memory = wanted.config["memoryMB"].as_u64().unwrap_or(512);
+    let memory = wanted.config.of("memoryMB").as_u64().unwrap_or(512);
     let build = Build {
         id: &wanted.build,
         tree,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::build::SCRATCH;
+use crate::field::Field;
 use crate::storage::{Layers, run};
 
 /// What an image says besides its files.
@@ -112,7 +113,7 @@ async fn export(container: &str, tree: &Path) -> Result<(), String> {
 
 fn config(inspected: &str) -> Image {
     let list: Value = serde_json::from_str(inspected).unwrap_or_default();
-    let config = &list[0]["Config"];
+    let config = list.get(0).unwrap_or(&Value::Null).of("Config");
     let text = |name: &str| config[name].as_str().unwrap_or_default().to_owned();
     let variables = config["Env"].as_array().into_iter().flatten();
     let variables = variables.filter_map(|entry| entry.as_str()?.split_once('='));
@@ -136,7 +137,7 @@ pub async fn from_build(build: &str, tree: &Path) -> Result<Image, String> {
             return Err(format!("error copying template {build}: {}", copied.why));
         }
     }
-    let context = &stack.metadata["context"];
+    let context = stack.metadata.of("context");
     let text = |name: &str| context[name].as_str().unwrap_or_default().to_owned();
     let variables = context["env_vars"].as_object().into_iter().flatten();
     Ok(Image {

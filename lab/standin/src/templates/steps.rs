@@ -12,6 +12,7 @@ use tokio::process::Command;
 use super::build::Wanted;
 use super::image::Image;
 use super::jobs::Progress;
+use crate::field::Field;
 use crate::sandbox::{self, Network};
 use crate::storage::templates;
 
@@ -129,7 +130,11 @@ async fn copy(
         let why = String::from_utf8_lossy(&unpacked.stderr).trim().to_owned();
         return Err(format!("COPY: {why}"));
     }
-    let source = step["args"][0].as_str().unwrap_or(".");
+    let source = step
+        .of("args")
+        .get(0)
+        .and_then(Value::as_str)
+        .unwrap_or(".");
     let mut own = context.clone();
     let owner = own.user.clone();
     "root".clone_into(&mut own.user);

@@ -144,7 +144,7 @@ impl Cluster {
     /// What there is of sandboxes in the orchestrator's namespaces.
     pub fn traces(&self) -> Vec<String> {
         let script =
-            "ls /run/netns; ls /sys/class/net | grep veth; grep sandbox/ /proc/self/mounts";
+            "ls /run/netns; ip -o link | grep -o 'veth-[0-9]*'; grep sandbox/ /proc/self/mounts";
         let output = Command::new("nsenter")
             .arg(format!("--target={}", self.orchestrator.id()))
             .args(["--net", "--mount", "sh", "-c", script])

@@ -19,6 +19,7 @@ use crate::envd::message as m;
 use crate::envd::rpc::{Call, Codec};
 use crate::envd::state::State;
 use crate::envd::watch::QUIET;
+use crate::field::Field;
 use crate::http::{self, Cut, Reply};
 
 /// No deadline is later than this.
@@ -110,7 +111,7 @@ fn kill(pid: u32) {
 pub fn connect(call: &Call, message: &[u8]) -> Result<Reply> {
     let ends = deadline(&call.headers)?.map(|after| Instant::now() + after);
     let message = call.codec.read(&m::CONNECT, message)?;
-    let process = call.state.processes.find(&message["process"])?;
+    let process = call.state.processes.find(message.of("process"))?;
     let listener = process.listen();
     Ok(follow(call, process.pid, listener, ends))
 }
