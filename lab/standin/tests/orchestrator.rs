@@ -1,5 +1,14 @@
 //! Sandboxes from their creation to their end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod common;
 
 use std::fs;

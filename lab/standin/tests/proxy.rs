@@ -1,5 +1,14 @@
 //! client-proxy's recorded answers, asked of the stand-in with a stand-in orchestrator and real sandboxes behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod common;
 
 use std::thread;

@@ -1,5 +1,14 @@
 //! envd's recorded answers, each asked of the stand-in as root of a Debian-like tree with a user `user`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod world;
