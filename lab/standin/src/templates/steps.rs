@@ -62,7 +62,10 @@ pub async fn run(
         let words = step["args"].as_array().into_iter().flatten();
         let words: Vec<&str> = words.filter_map(Value::as_str).collect();
         let shown = format!("{kind} {}", words.join(" "));
-        progress.say(format!("[builder] {shown}"));
+        // what runs inside says so itself
+        if !matches!(kind.as_str(), "RUN" | "WORKDIR") {
+            progress.say(format!("[builder] {shown}"));
+        }
         match (kind.as_str(), words.as_slice()) {
             ("RUN", [text, rest @ ..]) => {
                 let mut own = context.clone();
