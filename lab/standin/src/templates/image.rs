@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::build::SCRATCH;
 use crate::field::Field;
-use crate::storage::{Layers, run};
+use crate::storage::{Layers, header, run, templates};
 
 /// What an image says besides its files.
 #[derive(Debug, Default)]
@@ -127,8 +127,22 @@ fn config(inspected: &str) -> Image {
     }
 }
 
-/// Copies the tree of another build.
+/// The newest build of a template, by the template's id.
+fn newest(template: &str) -> Option<String> {
+    let items = fs::read_dir(templates()).ok()?.flatten();
+    let builds = items.filter_map(|item| {
+        let state = fs::read(item.path().join("snapfile")).ok()?;
+        let state: Value = serde_json::from_slice(&state).ok()?;
+        let name = item.file_name().to_string_lossy().into_owned();
+        let is_of = state.of("templateId") == template && header::id(&name).is_some();
+        is_of.then_some((item.metadata().ok()?.modified().ok()?, name))
+    });
+    Some(builds.max()?.1)
+}
+
+/// Copies the tree of another build, or of a template's newest.
 pub async fn from_build(build: &str, tree: &Path) -> Result<Image, String> {
+    let build = &newest(build).unwrap_or_else(|| build.to_owned());
     let stack = Layers::default().stack(build).await?;
     for layer in stack.trees.iter().rev() {
         let from = format!("{}/.", layer.display());
