@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::faults::Fault;
 use crate::services::{Mode, Service};
 use crate::topology::Topology;
+use crate::work::Work;
 
 /// A rehearsal cluster on this machine: a bastion, servers, API, client and database nodes, each a
 /// real systemd machine with a real sshd.
@@ -187,6 +189,22 @@ pub enum FaultCommand {
     PgReadonly,
     /// Fill the file system of PostgreSQL's data to the last byte
     PgFull,
+    /// Have the API answer so many requests with status 500
+    #[command(name = "api-500")]
+    Api500 { count: u64 },
+    /// Have the API answer so many requests with status 429
+    RateLimit { count: u64 },
+    /// Have builds of templates take so much longer
+    SlowBuild { seconds: u64 },
+    /// Have builds of templates fail for this reason
+    BuildError { text: String },
+    /// Have every client node refuse sandboxes for want of room
+    NoCapacity,
+    /// Have the API not know a team's key any more
+    ExpireKey {
+        /// The keys; without any, all that the database has
+        keys: Vec<String>,
+    },
     /// Mend what is broken at one node, or everything
     Heal { node: Option<String> },
 }
@@ -221,9 +239,23 @@ impl FaultCommand {
             FaultCommand::PgLock { table, seconds } => Fault::PgLock { table, seconds },
             FaultCommand::PgReadonly => Fault::PgReadonly,
             FaultCommand::PgFull => Fault::PgFull,
+            FaultCommand::Api500 { count } => work(Work::Api500 { count }),
+            FaultCommand::RateLimit { count } => work(Work::RateLimit { count }),
+            FaultCommand::SlowBuild { seconds } => work(Work::SlowBuild { seconds }),
+            FaultCommand::BuildError { text } => work(Work::BuildError { text }),
+            FaultCommand::NoCapacity => work(Work::NoCapacity),
+            FaultCommand::ExpireKey { keys } => work(Work::ExpireKey { keys }),
             FaultCommand::Heal { node } => return Err(node),
         })
     }
+}
+
+/// A fault of the services' work, asked for now.
+fn work(work: Work) -> Fault {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = since.unwrap_or_default().as_nanos();
+    let serial = u64::try_from(nanoseconds).unwrap_or_default();
+    Fault::Work { work, serial }
 }
 
 /// Started by e2blab itself, inside a lab's namespaces.

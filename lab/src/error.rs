@@ -65,9 +65,13 @@ pub enum Error {
     )]
     NodeDown { node: String, lab: String },
     #[error(
-        "the stand-ins for the platform's binaries are not beside e2blab (no `{missing}` in `{directory}`): `cargo build -p standin`"
+        "the stand-in for the platform's binaries is not beside e2blab (no `{missing}` in `{directory}`): `cargo build -p standin`"
     )]
     NoStandins { missing: String, directory: PathBuf },
+    #[error(
+        "the database has no keys of teams in clear: name the key, `e2blab fault expire-key KEY`"
+    )]
+    NoKeys,
     #[error("`e2bscript` is neither beside e2blab in `{directory}` nor on PATH: `cargo build`")]
     NoScriptHost { directory: PathBuf },
     #[error("node `{node}` did not {what} within {seconds} s; the end of `{log}`:\n{tail}")]

@@ -20,6 +20,7 @@ use crate::relay::Wire;
 use crate::services::{self, Mode, Service};
 use crate::state::State;
 use crate::topology::Role;
+use crate::work::{self, Work};
 
 /// Something that is broken on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,12 @@ pub enum Fault {
     PgReadonly,
     /// The file system of PostgreSQL's data is full to the last byte.
     PgFull,
+    /// Something goes wrong in what the services do.
+    Work {
+        work: Work,
+        /// When it was asked for: what is counted is counted anew.
+        serial: u64,
+    },
 }
 
 impl Fault {
@@ -80,7 +87,8 @@ impl Fault {
             | Fault::Delay { .. }
             | Fault::Rate { .. }
             | Fault::Mirror404
-            | Fault::MirrorWrongBytes => None,
+            | Fault::MirrorWrongBytes
+            | Fault::Work { .. } => None,
         }
     }
 
@@ -94,6 +102,9 @@ impl Fault {
         ) = (self, other)
         {
             return service == broken;
+        }
+        if let (Fault::Work { work, .. }, Fault::Work { work: broken, .. }) = (self, other) {
+            return work.replaces(broken);
         }
         self == other
             || matches!(
@@ -136,6 +147,7 @@ impl Fault {
             }
             Fault::PgReadonly => "PostgreSQL read-only".to_owned(),
             Fault::PgFull => "PostgreSQL's disk full".to_owned(),
+            Fault::Work { work, .. } => work.words(),
         }
     }
 }
@@ -165,6 +177,13 @@ pub fn inject(lab: &Lab, groups: &Groups, state: &State, fault: &Fault) -> Resul
     if let Some(name) = fault.node() {
         state.node(name)?;
     }
+    let fault = &match fault.clone() {
+        Fault::Work { work, serial } => Fault::Work {
+            work: work.complete(lab, groups, state)?,
+            serial,
+        },
+        other => other,
+    };
     let mut faults = list(lab);
     faults.retain(|other| !fault.replaces(other));
     if !fault.is_nothing() {
@@ -195,6 +214,7 @@ pub fn inject(lab: &Lab, groups: &Groups, state: &State, fault: &Fault) -> Resul
         Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
             database::break_it(lab, groups, fault)
         }
+        Fault::Work { .. } => work::tell(lab, groups, state, &faults),
     }
 }
 
@@ -237,6 +257,7 @@ pub fn heal(lab: &Lab, groups: &Groups, state: &State, node: Option<&str>) -> Re
             Fault::PgRestart | Fault::PgLock { .. } | Fault::PgReadonly | Fault::PgFull => {
                 database::mend(lab, groups, fault)?;
             }
+            Fault::Work { .. } => work::tell(lab, groups, state, &left)?,
         }
         save(lab, &left)?;
     }

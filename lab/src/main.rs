@@ -33,6 +33,7 @@ mod status;
 mod topology;
 mod up;
 mod user_data;
+mod work;
 
 use std::process::ExitCode;
 

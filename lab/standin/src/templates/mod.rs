@@ -1,0 +1,79 @@
+//! Stand-in for `template-manager`, the service that makes templates: out of an image of the node's Docker daemon to
+//! the files that sandboxes start from.
+
+mod build;
+mod image;
+mod jobs;
+mod provision;
+mod steps;
+
+use std::io;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::connect::{self, error};
+use crate::http::{self, Answer};
+use crate::orchestrator::Info;
+use crate::service::Options;
+use jobs::Jobs;
+
+/// Serves until it is told to end; builds that run then end with it.
+///
+/// # Errors
+///
+/// When a port cannot be had.
+pub async fn run(options: Options) -> io::Result<()> {
+    let calls = http::listen(options.port).await?;
+    let traffic = http::listen(options.traffic).await?;
+    image::sweep().await;
+    // sandboxes of builds are reached by nobody
+    http::serve(traffic, options.name, |_| async {
+        Ok(http::error_text(400, "Invalid host"))
+    });
+    let info = Arc::new(Info::new("TemplateBuilder"));
+    let (jobs, known) = (Arc::new(Jobs::default()), Arc::clone(&info));
+    http::serve(calls, options.name, move |request| {
+        let (info, jobs) = (Arc::clone(&known), Arc::clone(&jobs));
+        async move { answer(&info, &jobs, request).await }
+    });
+    http::ended().await;
+    info.drain();
+    Ok(())
+}
+
+async fn answer(info: &Info, jobs: &Arc<Jobs>, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let method = request.method().as_str().to_owned();
+    let call = path.trim_start_matches('/');
+    if (method.as_str(), call) == ("GET", "health") {
+        return Ok(info.health());
+    }
+    if method != "POST" {
+        return Ok(http::error_text(404, "404 page not found"));
+    }
+    let body = http::whole(request.into_body()).await.unwrap_or_default();
+    let message: Result<Value, _> = match body.is_empty() {
+        true => Ok(json!({})),
+        false => serde_json::from_slice(&body),
+    };
+    let message = match message {
+        Ok(message) => message,
+        Err(why) => {
+            let why = format!("unmarshal message: {why}");
+            return Ok(connect::unary(Err(error("invalid_argument", why))));
+        }
+    };
+    Ok(connect::unary(match call {
+        "TemplateService/TemplateCreate" if info.is_open() => jobs.create(&message),
+        "TemplateService/TemplateCreate" => Err(error("unavailable", "the node is draining")),
+        "TemplateService/TemplateBuildStatus" => jobs.status(&message),
+        "TemplateService/TemplateBuildDelete" => jobs.delete(&message),
+        "TemplateService/HealthStatus" => Ok(json!({"status": "Healthy"})),
+        "InfoService/ServiceInfo" => Ok(info.service_info()),
+        "InfoService/ServiceStatusOverride" => info.set(&message),
+        other => Err(error("unimplemented", format!("unknown method {other}"))),
+    }))
+}
