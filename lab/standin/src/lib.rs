@@ -5,6 +5,8 @@
 //! They stand in for binaries that need `/dev/kvm`, `nbd` and a built E2B tree. A deploy flow
 //! uploads and runs them exactly as it does the real ones.
 
+pub mod api;
+
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
