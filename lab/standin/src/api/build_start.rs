@@ -174,7 +174,7 @@ async fn order(
             Ok(())
         }
         Err(failure) => {
-            builder::fail(platform, build, &failure.message).await?;
+            builder::fail(db, call.profile(), build, &failure.message).await?;
             Err(Refused::Node(failure.to_string()))
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::connect::{Failure, Peer, integer, text};
-use super::database;
+use super::database::{self, Lease};
 use super::discovery;
 use super::options::Profile;
 use super::platform::Platform;
@@ -217,7 +217,7 @@ async fn look(platform: &Platform, id: &str, build: &Build) {
                     .with(|builds| builds.get_mut(id).map(|build| build.unknown = 0));
                 return;
             }
-            State::Failed => fail(platform, id, &report.reason).await,
+            State::Failed => fail_now(platform, id, &report.reason).await,
             State::Completed => complete(platform, id, &report).await,
         },
         Err(_) if build.unknown < PATIENCE => {
@@ -226,7 +226,7 @@ async fn look(platform: &Platform, id: &str, build: &Build) {
                 .with(|builds| builds.get_mut(id).map(|build| build.unknown += 1));
             return;
         }
-        Err(failure) => fail(platform, id, &failure.message).await,
+        Err(failure) => fail_now(platform, id, &failure.message).await,
     };
     match done {
         Ok(()) => drop(platform.builds.with(|builds| builds.remove(id))),
@@ -234,10 +234,19 @@ async fn look(platform: &Platform, id: &str, build: &Build) {
     }
 }
 
-/// Writes that a build has failed, and upstream why.
-pub async fn fail(platform: &Platform, id: &str, reason: &str) -> Result<(), database::Failure> {
+async fn fail_now(platform: &Platform, id: &str, reason: &str) -> Result<(), database::Failure> {
     let db = platform.database.get().await?;
-    let why = match platform.database.profile() {
+    fail(&db, platform.database.profile(), id, reason).await
+}
+
+/// Writes that a build has failed, and upstream why.
+pub async fn fail(
+    db: &Lease,
+    profile: Profile,
+    id: &str,
+    reason: &str,
+) -> Result<(), database::Failure> {
+    let why = match profile {
         Profile::Seed => "",
         Profile::Upstream => ", reason = jsonb_build_object('message', $2::text)",
     };

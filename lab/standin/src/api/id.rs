@@ -49,7 +49,7 @@ fn dashed(hex: &str) -> String {
 
 /// Reads a UUID in the forms that Go's library takes; the error is its text.
 pub fn parse_uuid(text: &str) -> Result<String, String> {
-    let bare = match text.len() {
+    let bare: &str = match text.len() {
         36 => text,
         32 => &dashed(text),
         38 => text

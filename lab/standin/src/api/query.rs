@@ -59,11 +59,6 @@ impl Query {
         self.get(name)?.parse().ok()
     }
 
-    /// Whether the value of that name is `true`, `false`, or neither.
-    pub fn flag(&self, name: &str) -> Option<bool> {
-        self.get(name)?.parse().ok()
-    }
-
     /// Whether the parameters are what they must be.
     pub fn check(&self, parameters: &[Parameter]) -> Result<(), Answer> {
         for parameter in parameters {

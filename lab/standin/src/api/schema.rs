@@ -7,8 +7,6 @@ use super::answer::Answer;
 /// What a value must be.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Any value.
-    Any,
     /// A string.
     Text,
     /// One of these strings.
@@ -160,11 +158,11 @@ fn check_fields(at: &str, found: &Map<String, Value>, fields: &[Field]) -> Resul
 fn check_value(at: &str, value: &Value, kind: Kind) -> Result<(), String> {
     let wrong = |why: String| Err(format!("Error at \"{at}\": {why}"));
     let must_be = |what: &str| wrong(format!("value must be {what}"));
-    if value.is_null() && !matches!(kind, Kind::Any) {
+    if value.is_null() {
         return wrong("Value is not nullable".to_owned());
     }
     match (kind, value) {
-        (Kind::Any, _) | (Kind::Text, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
+        (Kind::Text, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => Ok(()),
         (Kind::OneOf(words), Value::String(word)) => {
             if words.contains(&word.as_str()) {
                 return Ok(());

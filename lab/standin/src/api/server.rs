@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -22,6 +22,9 @@ use super::query::Query;
 
 /// The largest body that is read; a stand-in has little memory.
 const BODY_LIMIT: usize = 16 << 20;
+
+/// How long a connection may wait for its next request.
+const IDLE: Duration = Duration::from_secs(620);
 
 /// A request, read to its end.
 #[derive(Debug)]
@@ -72,7 +75,7 @@ pub async fn serve(platform: Arc<Platform>, listener: TcpListener) -> io::Result
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => drop(tokio::spawn(converse(platform.clone(), stream))),
                 // out of file descriptors: give the others time to finish
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
         }
     }
@@ -88,6 +91,7 @@ async fn converse(platform: Arc<Platform>, stream: TcpStream) {
     // a peer that goes away in the middle is the peer's matter
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }

@@ -118,10 +118,9 @@ impl Template {
             }
         })?;
         let missing = || {
-            let shown = if profile == Profile::Seed {
-                &name
-            } else {
-                asked
+            let shown = match profile {
+                Profile::Seed => name.as_str(),
+                Profile::Upstream => asked,
             };
             Answer::problem(404, format!("template '{shown}' not found"))
         };
