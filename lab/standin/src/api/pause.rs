@@ -100,7 +100,7 @@ async fn write(platform: &Platform, sandbox: &Sandbox) -> Result<(), Refused> {
     let status = if done.is_ok() { "success" } else { "failed" };
     let db = platform.database.get().await.map_err(database)?;
     Snapshot::end(&db, &build, status).await.map_err(database)?;
-    done.map_err(Refused::Node)
+    done.map(drop).map_err(Refused::Node)
 }
 
 async fn order(
