@@ -23,7 +23,7 @@ pub async fn insert(
     let hash = key::hash(&key.value, key::TEAM);
     // upstream keeps no key: the parameter is there for both
     let (column, value) = match profile {
-        Profile::Seed => (", api_key", ", $9"),
+        Profile::Seed => (", api_key", ", $9::text"),
         Profile::Upstream => ("", ""),
     };
     let insert = format!(

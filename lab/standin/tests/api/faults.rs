@@ -99,3 +99,29 @@ async fn it_misbehaves_when_told_to() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_is_cut_without_an_answer() {
+    // a database that takes connections and says nothing
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let database = silent.local_addr().unwrap();
+    let mut options = standin::api::Options::from_environment(free_port());
+    options.database = format!("postgresql://x@{database}/x?sslmode=disable");
+    options.nomad = format!("http://127.0.0.1:{}", free_port());
+    options.request_limit = Duration::from_millis(300);
+    let base = format!("http://127.0.0.1:{}", options.port);
+    drop(tokio::spawn(standin::api::run(options)));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let began = Instant::now();
+    while http.get(format!("{base}/health")).send().await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let began = Instant::now();
+    let asked = http
+        .get(format!("{base}/sandboxes"))
+        .header("x-api-key", "e2b_00");
+    let error = asked.send().await.unwrap_err();
+    assert!(error.is_request(), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(3));
+}
