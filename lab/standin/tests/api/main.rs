@@ -10,6 +10,7 @@
 )]
 
 mod faults;
+mod oddities;
 mod peers;
 mod postgres;
 mod service;

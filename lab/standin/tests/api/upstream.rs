@@ -3,18 +3,20 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio_postgres::Client;
 
 use crate::peers::{NODE, Peers};
 use crate::postgres::Postgres;
 use crate::service::{Got, Service};
 use crate::world::World;
 
-const KEY: &str = "e2b_53ae1fed82754c17ad8077fbc8bcdd90";
+/// Team A's key.
+pub const KEY: &str = "e2b_53ae1fed82754c17ad8077fbc8bcdd90";
 const OTHER: &str = "e2b_00000000000000000000000000000000";
 const TEAM: &str = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa";
 
-async fn world(postgres: &Postgres) -> World {
-    let database = postgres.migrated("today", "upstream").await;
+/// Two teams with a key each.
+pub async fn fill(database: &Client) {
     let insert = format!(
         "INSERT INTO public.users (id) VALUES ('11111111-1111-4111-8111-111111111111');
          INSERT INTO public.teams (id, name, tier, email) VALUES
@@ -28,6 +30,11 @@ async fn world(postgres: &Postgres) -> World {
             WHERE api_key_mask_prefix = '00';"
     );
     database.batch_execute(&insert).await.unwrap();
+}
+
+async fn world(postgres: &Postgres) -> World {
+    let database = postgres.migrated("today", "upstream").await;
+    fill(&database).await;
     World {
         database,
         url: postgres.url("today"),
