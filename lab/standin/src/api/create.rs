@@ -18,8 +18,9 @@ use super::team::Team;
 use super::template::Template;
 use super::time;
 
-/// How long a sandbox lives when nobody says.
-pub const TIMEOUT: i64 = 15;
+/// How long a sandbox lives when nobody says: of the older operations, and of the newer ones.
+const TIMEOUT: i64 = 15;
+const TIMEOUT_V2: i64 = 300;
 /// On how many nodes a sandbox is tried.
 const ATTEMPTS: u32 = 3;
 
@@ -27,12 +28,21 @@ const ATTEMPTS: u32 = 3;
 pub async fn create(call: &Call) -> Outcome {
     let team = call.team()?;
     let profile = call.profile();
+    let again = Some(call.request.header("idempotency-key"))
+        .filter(|key| is_v2(call) && !key.is_empty())
+        .map(|key| format!("{} {key}", team.id));
+    if let Some(key) = &again
+        && let Some(sandbox) = call.platform.sandboxes.made_for(key)
+    {
+        return Ok(Answer::json(201, &made(call, &sandbox)));
+    }
     let asked = call.text("templateID").unwrap_or_default();
     let template = {
         let db = call.platform.database.get().await?;
         Template::for_sandbox(&db, profile, asked, team).await?
     };
-    let secure = call.flag("secure") == Some(true);
+    // the newer operation makes none that are not
+    let secure = is_v2(call) || call.flag("secure") == Some(true);
     let Some(envd_version) = template.envd_version.clone() else {
         return Err(if secure {
             Answer::problem(400, "you need to re-build template to allow secure flag")
@@ -76,6 +86,9 @@ pub async fn create(call: &Call) -> Outcome {
     };
     let sandbox = place(&call.platform, sandbox, None).await?;
     drop(starting);
+    if let Some(key) = again {
+        call.platform.sandboxes.remember(key, &sandbox.id);
+    }
     let db = call.platform.database.get().await?;
     let count = "UPDATE public.envs SET spawn_count = spawn_count + 1, last_spawned_at = now() WHERE id = $1";
     // the sandbox runs, whatever the database takes
@@ -106,9 +119,14 @@ pub fn made(call: &Call, sandbox: &Sandbox) -> Value {
     shown
 }
 
+fn is_v2(call: &Call) -> bool {
+    call.request.path.starts_with("/v2/")
+}
+
 /// The wished length in seconds, within what the team may have.
 pub fn length(call: &Call, team: &Team) -> Result<i64, Answer> {
-    let length = call.integer("timeout").unwrap_or(TIMEOUT);
+    let usual = if is_v2(call) { TIMEOUT_V2 } else { TIMEOUT };
+    let length = call.integer("timeout").unwrap_or(usual);
     if length > team.max_hours.saturating_mul(3600) {
         let text = format!("Timeout cannot be greater than {} hours", team.max_hours);
         return Err(Answer::problem(400, text));

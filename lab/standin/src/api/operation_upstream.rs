@@ -25,6 +25,18 @@ const NEW_SANDBOX: Body = Body {
     ],
 };
 
+const NEW_SANDBOX_V2: Body = Body {
+    name: "NewSandboxV2",
+    ..NEW_SANDBOX
+};
+
+const CONNECT_V2: Body = Body {
+    name: "ConnectSandboxV2",
+    required: false,
+    typed: true,
+    fields: &[may("timeout", Kind::Int(0, INT)), may("memory", Kind::Bool)],
+};
+
 const CONNECT: Body = Body {
     name: "ConnectSandbox",
     required: true,
@@ -148,6 +160,14 @@ pub const UPSTREAM: &[Operation] = &[
         Action::ListAllSandboxes,
     )
     .query(&[STATES, Parameter::Int("limit", 1, 100)]),
+    op("POST", "/v2/sandboxes", Access::Team, Action::CreateSandbox).body(&NEW_SANDBOX_V2),
+    op(
+        "POST",
+        "/v2/sandboxes/{}/connect",
+        Access::Team,
+        Action::Connect,
+    )
+    .body(&CONNECT_V2),
     op(
         "GET",
         "/sandboxes/metrics",

@@ -25,12 +25,12 @@ pub async fn resume(call: &Call) -> Outcome {
         }
     }
     let id = call.sandbox_id()?;
-    create::length(call, team)?;
+    let length = create::length(call, team)?;
     if call.platform.sandboxes.get(id).is_some() {
         let text = format!("Sandbox {id} is already running");
         return Err(Answer::problem(409, text));
     }
-    let sandbox = restore(call, id, client).await?;
+    let sandbox = restore(call, id, client, length).await?;
     Ok(Answer::json(201, &create::made(call, &sandbox)))
 }
 
@@ -49,13 +49,18 @@ pub async fn connect(call: &Call) -> Outcome {
         }
         Some(_) => Err(missing(id)),
         None => {
-            let sandbox = restore(call, id, None).await?;
+            let sandbox = restore(call, id, None, length).await?;
             Ok(Answer::json(201, &create::made(call, &sandbox)))
         }
     }
 }
 
-async fn restore(call: &Call, id: &str, client: Option<String>) -> Result<Sandbox, Answer> {
+async fn restore(
+    call: &Call,
+    id: &str,
+    client: Option<String>,
+    length: i64,
+) -> Result<Sandbox, Answer> {
     let team = call.team()?;
     let platform = &call.platform;
     let found = {
@@ -95,7 +100,7 @@ async fn restore(call: &Call, id: &str, client: Option<String>) -> Result<Sandbo
         node: String::new(),
         execution: id::uuid(),
         started,
-        ends: time::after(started, call.integer("timeout").unwrap_or(create::TIMEOUT)),
+        ends: time::after(started, length),
         max_hours: team.max_hours,
         vcpu: snapshot.vcpu,
         ram_mb: snapshot.ram_mb,

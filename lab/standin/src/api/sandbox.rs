@@ -158,6 +158,8 @@ struct State {
     starting: HashMap<String, String>,
     /// Those that are being paused or killed: orchestrators may still list them.
     leaving: HashSet<String>,
+    /// Which were made for which idempotency keys.
+    made: HashMap<String, String>,
 }
 
 /// All of them.
@@ -214,6 +216,16 @@ impl Sandboxes {
             state.leaving.remove(&sandbox.id);
             state.running.insert(sandbox.id.clone(), sandbox)
         });
+    }
+
+    /// The one that was made for an idempotency key, while it runs.
+    pub fn made_for(&self, key: &str) -> Option<Sandbox> {
+        self.with(|state| state.running.get(state.made.get(key)?).cloned())
+    }
+
+    /// Remembers which was made for an idempotency key.
+    pub fn remember(&self, key: String, id: &str) {
+        self.with(|state| state.made.insert(key, id.to_owned()));
     }
 
     /// A copy of one that runs.

@@ -145,6 +145,7 @@ async fn sdks_find_what_they_call() {
     );
 
     life(&service, &id).await;
+    newer(&service).await;
     tags(&service, &id).await;
 
     let deleted = service
@@ -315,6 +316,31 @@ async fn life(service: &Service, template: &str) {
     );
     let gone = service.ask("DELETE", &path, KEY, &Value::Null).await;
     assert_eq!((gone.status, text(&gone, "message")), (404, missing));
+}
+
+/// What the newest SDKs call instead.
+async fn newer(service: &Service) {
+    let headers = [
+        ("x-api-key", KEY),
+        ("content-type", "application/json"),
+        ("idempotency-key", "k1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let wish = json!({"templateID": "base"});
+    let first = service.send("POST", "/v2/sandboxes", &headers, &wish).await;
+    let second = service.send("POST", "/v2/sandboxes", &headers, &wish).await;
+    assert_eq!((first.status, second.status), (201, 201), "{first:?}");
+    assert_eq!(text(&first, "envdAccessToken").len(), 64);
+    let id = text(&first, "sandboxID");
+    assert_eq!(id, text(&second, "sandboxID"));
+    let path = format!("/v2/sandboxes/{id}/connect");
+    let connected = service.ask("POST", &path, KEY, &json!({})).await;
+    assert_eq!(connected.status, 200, "{connected:?}");
+    let path = format!("/sandboxes/{id}");
+    assert_eq!(
+        service.ask("DELETE", &path, KEY, &Value::Null).await.status,
+        204
+    );
 }
 
 async fn tags(service: &Service, template: &str) {
