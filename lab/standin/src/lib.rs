@@ -5,6 +5,7 @@
 //!
 //! `e2blab fault` has them fail: `breakage` is what happens to a whole service, `misfortune` what happens to its work.
 
+pub mod api;
 pub mod breakage;
 pub mod connect;
 pub mod envd;
@@ -12,7 +13,6 @@ pub mod field;
 pub mod http;
 pub mod misfortune;
 pub mod orchestrator;
-mod plain;
 pub mod proxy;
 pub mod sandbox;
 pub mod service;
@@ -91,7 +91,7 @@ fn run(service: &'static Service, arguments: &[String]) -> ExitCode {
                 "template-manager" => templates::run(options).await,
                 "client-proxy" => proxy::run(options).await,
                 "envd" => envd::run(options).await,
-                _ => plain::run(options).await,
+                _ => api::run(api::Options::from_environment(options.port)).await,
             }
         })
     });
