@@ -21,8 +21,17 @@ pub static MODULE: Module = Module {
     functions: &[Function {
         name: "run",
         doc: "Runs a command of this machine with this program's terminal, and waits for its end. Under `--plan` it is shown and not run.",
-        params: &[Param::new("words", Ty::Strings, "the program and its arguments, in which nothing is interpreted")],
-        options: &[Opt::new("env", Ty::Map, "#{}", "variables besides those of this program; secrets are welcome")],
+        params: &[Param::new(
+            "words",
+            Ty::Strings,
+            "the program and its arguments, in which nothing is interpreted",
+        )],
+        options: &[Opt::new(
+            "env",
+            Ty::Map,
+            "#{}",
+            "variables besides those of this program; secrets are welcome",
+        )],
         returns: "its exit code; 128 and the signal's number when one ended it; 0 under `--plan`",
         errors: &["terminal.command", "script.option"],
         example: "terminal::run([\"true\"], #{ env: #{ GREETING: \"hello\" } })",
@@ -35,9 +44,12 @@ pub static MODULE: Module = Module {
 fn run(call: &mut Call) -> Result<Dynamic, Raise> {
     let words = call.strings(0)?;
     let Some((program, args)) = words.split_first() else {
-        return Err(Failure::usage("script.argument", "`terminal::run` needs a program to run").into());
+        return Err(
+            Failure::usage("script.argument", "`terminal::run` needs a program to run").into(),
+        );
     };
-    let shown = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
+    let shown =
+        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
     let reporter = call.session.run.reporter().clone();
     if call.session.run.is_plan() {
         reporter.emit(Event::Change {
@@ -52,11 +64,19 @@ fn run(call: &mut Call) -> Result<Dynamic, Raise> {
         return Ok(0_i64.into());
     }
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::inherit()).kill_on_drop(true);
+    command
+        .args(args)
+        .stdin(Stdio::inherit())
+        .kill_on_drop(true);
     for (name, value) in call.opt_map("env").unwrap_or_default() {
-        let secret = value.read_lock::<Secret>().map(|secret| secret.expose().to_owned());
+        let secret = value
+            .read_lock::<Secret>()
+            .map(|secret| secret.expose().to_owned());
         let Some(text) = secret.or_else(|| ty::text(&value)) else {
-            let message = format!("`env.{name}` must be a string or a secret, got {}", ty::describe(&value));
+            let message = format!(
+                "`env.{name}` must be a string or a secret, got {}",
+                ty::describe(&value)
+            );
             return Err(Failure::usage("script.option", message).into());
         };
         command.env(name.as_str(), text);
@@ -71,6 +91,7 @@ fn run(call: &mut Call) -> Result<Dynamic, Raise> {
             .cause(error.to_string())
             .command(shown)
     })?;
-    let by_signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    let by_signal =
+        std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
     Ok(i64::from(status.code().or(by_signal).unwrap_or(1)).into())
 }

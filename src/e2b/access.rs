@@ -113,7 +113,10 @@ impl Credentials {
             _ => false,
         };
         let (name, text) = match (bearer, need) {
-            (true, _) => (AUTHORIZATION, format!("Bearer {}", credential.value.expose())),
+            (true, _) => (
+                AUTHORIZATION,
+                format!("Bearer {}", credential.value.expose()),
+            ),
             (_, Need::Admin) => (ADMIN_TOKEN, credential.value.expose().to_owned()),
             (_, Need::Session) => (SUPABASE_TOKEN, credential.value.expose().to_owned()),
             _ => (API_KEY, credential.value.expose().to_owned()),
@@ -199,15 +202,22 @@ mod tests {
         let Err(Error::Credential { why, help, .. }) = swapped.check() else {
             panic!("a swapped key passed");
         };
-        assert!(why.contains("`sk_e2b_`") && help.contains("swap"), "{why} {help}");
+        assert!(
+            why.contains("`sk_e2b_`") && help.contains("swap"),
+            "{why} {help}"
+        );
         assert!(!why.contains("sk_e2b_bb"), "{why}");
     }
 
     #[test]
     fn every_need_has_its_header() {
         let mut headers = HeaderMap::new();
-        pair().sign(Need::ApiKey, Profile::Seed, &mut headers).unwrap();
-        pair().sign(Need::AccessToken, Profile::Seed, &mut headers).unwrap();
+        pair()
+            .sign(Need::ApiKey, Profile::Seed, &mut headers)
+            .unwrap();
+        pair()
+            .sign(Need::AccessToken, Profile::Seed, &mut headers)
+            .unwrap();
         assert_eq!(headers["x-api-key"], "e2b_aa");
         assert_eq!(headers["authorization"], "Bearer sk_e2b_bb");
         assert!(headers["x-api-key"].is_sensitive());
@@ -218,13 +228,25 @@ mod tests {
             ..Credentials::default()
         };
         let mut seed = HeaderMap::new();
-        session.sign(Need::Session, Profile::Seed, &mut seed).unwrap();
-        assert_eq!((&seed["x-supabase-token"], &seed["x-supabase-team"]), (&HeaderValue::from_static("jwt"), &HeaderValue::from_static("t1")));
+        session
+            .sign(Need::Session, Profile::Seed, &mut seed)
+            .unwrap();
+        assert_eq!(
+            (&seed["x-supabase-token"], &seed["x-supabase-team"]),
+            (
+                &HeaderValue::from_static("jwt"),
+                &HeaderValue::from_static("t1")
+            )
+        );
         let mut upstream = HeaderMap::new();
-        session.sign(Need::Session, Profile::Upstream, &mut upstream).unwrap();
+        session
+            .sign(Need::Session, Profile::Upstream, &mut upstream)
+            .unwrap();
         assert_eq!(upstream["authorization"], "Bearer jwt");
         assert_eq!(upstream["x-team-id"], "t1");
-        let error = session.sign(Need::Admin, Profile::Seed, &mut upstream).unwrap_err();
+        let error = session
+            .sign(Need::Admin, Profile::Seed, &mut upstream)
+            .unwrap_err();
         assert!(error.to_string().contains("admin token"), "{error}");
     }
 }

@@ -37,7 +37,10 @@ fn unauthorized(refusal: &Refusal) -> (&'static str, &'static str) {
             "the service may be of the other generation: `profile` of `e2b::connect` says which is meant",
         );
     }
-    if refusal.message.contains("deprecated and no longer accepted") {
+    if refusal
+        .message
+        .contains("deprecated and no longer accepted")
+    {
         return (
             "this platform takes no access tokens any more",
             "leave the access token out and give the API key",
@@ -70,7 +73,10 @@ fn forbidden(refusal: &Refusal) -> (&'static str, &'static str) {
         );
     }
     if said.contains("Alias") {
-        return ("a template has that alias already", "choose another alias, or rebuild that template");
+        return (
+            "a template has that alias already",
+            "choose another alias, or rebuild that template",
+        );
     }
     if said.contains("maximal allowed uptime") {
         return (
@@ -137,7 +143,9 @@ fn server(refusal: &Refusal) -> (&'static str, &'static str) {
             )
         };
     }
-    if said.contains("Failed to get node to place sandbox") || said.contains("Failed to place sandbox") {
+    if said.contains("Failed to get node to place sandbox")
+        || said.contains("Failed to place sandbox")
+    {
         return (
             "no orchestrator took the sandbox: none is known, or none has room",
             "`e2bscript status.rhai` and `e2bscript check-cluster.rhai` show the orchestrators; `api.list_nodes()` what they carry",
@@ -155,7 +163,9 @@ fn server(refusal: &Refusal) -> (&'static str, &'static str) {
             "`e2bscript logs.rhai orchestrator` says why",
         );
     }
-    if said.contains("control plane is not reachable") || said.contains("Failed to reach sandbox edge") {
+    if said.contains("control plane is not reachable")
+        || said.contains("Failed to reach sandbox edge")
+    {
         return (
             "the API cannot reach the client-proxy that the team's row in `clusters` names",
             "`e2bscript status.rhai` shows the client-proxy; the API reads a changed row within a minute",
@@ -179,9 +189,13 @@ fn server(refusal: &Refusal) -> (&'static str, &'static str) {
 /// What to do about an error of envd's.
 pub(super) fn of_rpc(error: &RpcError) -> Option<String> {
     let help = match error.code.as_str() {
-        "unauthenticated" => "the sandbox is secure, or the user does not exist in it: take the handle that made it, and a user that its template has",
+        "unauthenticated" => {
+            "the sandbox is secure, or the user does not exist in it: take the handle that made it, and a user that its template has"
+        }
         "deadline_exceeded" => "its `timeout` was up and envd ended the process: give it more",
-        "invalid_argument" if error.message.contains("starting process") || error.message.contains("cwd") => {
+        "invalid_argument"
+            if error.message.contains("starting process") || error.message.contains("cwd") =>
+        {
             "the program or the directory does not exist in the sandbox, or the user may not run it"
         }
         "unimplemented" => "this envd is older than what was asked of it",

@@ -194,7 +194,13 @@ impl E2b {
         if ask.expect.contains(&answer.status.as_u16()) {
             return Ok(answer);
         }
-        Err(refusal(Service::Api, &request, &answer, ask.need, credential))
+        Err(refusal(
+            Service::Api,
+            &request,
+            &answer,
+            ask.need,
+            credential,
+        ))
     }
 
     /// One request, and its answer as a value.

@@ -100,7 +100,10 @@ impl E2b {
             Profile::Seed => Need::AccessToken,
             Profile::Upstream => Need::Either,
         };
-        let mut ask = Ask::get(path(&["templates", template, "builds", build, "status"]), need);
+        let mut ask = Ask::get(
+            path(&["templates", template, "builds", build, "status"]),
+            need,
+        );
         ask.query.push(("logsOffset", offset.to_string()));
         self.read(ask).await
     }

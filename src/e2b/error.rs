@@ -58,7 +58,10 @@ pub enum Error {
         maybe_done: bool,
     },
     #[error("the profile `{}` has no {what}", profile.word())]
-    Unsupported { what: &'static str, profile: Profile },
+    Unsupported {
+        what: &'static str,
+        profile: Profile,
+    },
     /// A template's build ended in an error.
     #[error("build {build} of template {template} failed: {reason}")]
     Build {
@@ -210,7 +213,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let mut failure = Failure::from_error(error.kind(), &error).maybe_help(error.help());
         failure.class = match &error {
-            Error::Setting { .. } | Error::Credential { .. } | Error::Unsupported { .. } | Error::Argument(_) => Class::Usage,
+            Error::Setting { .. }
+            | Error::Credential { .. }
+            | Error::Unsupported { .. }
+            | Error::Argument(_) => Class::Usage,
             Error::Unreachable { .. } => Class::Unreachable,
             _ => Class::Failed,
         };
@@ -226,7 +232,13 @@ impl From<Error> for Failure {
             }
             Error::Shape { path, .. } => failure = failure.detail("field", path),
             Error::NotJson { lines, .. } => failure.output = lines,
-            Error::Build { template, build, step, lines, .. } => {
+            Error::Build {
+                template,
+                build,
+                step,
+                lines,
+                ..
+            } => {
                 failure = failure.detail("template", template).detail("build", build);
                 if let Some(step) = step {
                     failure = failure.detail("step", step);

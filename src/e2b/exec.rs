@@ -70,8 +70,9 @@ impl E2b {
         }
         if !exec.env.is_empty() {
             let env = exec.env.iter();
-            let env: BTreeMap<&str, &str> =
-                env.map(|(name, value)| (name.as_str(), value.expose())).collect();
+            let env: BTreeMap<&str, &str> = env
+                .map(|(name, value)| (name.as_str(), value.expose()))
+                .collect();
             body.insert("env".to_owned(), json!(env));
         }
         if let Some(cwd) = &exec.cwd {
@@ -99,7 +100,10 @@ mod tests {
 
     #[test]
     fn a_signal_is_read_out_of_the_status() {
-        assert_eq!(signal_in("signal: killed: signal: killed").as_deref(), Some("killed"));
+        assert_eq!(
+            signal_in("signal: killed: signal: killed").as_deref(),
+            Some("killed")
+        );
         assert_eq!(signal_in("exit status 3"), None);
     }
 }

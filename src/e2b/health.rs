@@ -69,8 +69,12 @@ async fn health(link: &Link) -> Health {
 
 fn cause(service: Service, status: u16) -> &'static str {
     match (service, status) {
-        (Service::Api, 503) => "it knows no orchestrator: no ready Nomad node of pool `default` and class `client`",
-        (Service::Edge, 503) => "it has not found an orchestrator through Consul's DNS; missing telemetry is not the reason",
+        (Service::Api, 503) => {
+            "it knows no orchestrator: no ready Nomad node of pool `default` and class `client`"
+        }
+        (Service::Edge, 503) => {
+            "it has not found an orchestrator through Consul's DNS; missing telemetry is not the reason"
+        }
         _ => "",
     }
 }

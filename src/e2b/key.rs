@@ -68,12 +68,17 @@ impl E2b {
 
     /// The team's keys.
     pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, Error> {
-        self.read(Ask::get("/api-keys".to_owned(), Need::Session)).await
+        self.read(Ask::get("/api-keys".to_owned(), Need::Session))
+            .await
     }
 
     /// Makes a key; the answer is the only place that has it.
     pub async fn create_api_key(&self, name: &str) -> Result<ApiKey, Error> {
-        let ask = Ask::post("/api-keys".to_owned(), Need::Session, Some(json!({ "name": name })));
+        let ask = Ask::post(
+            "/api-keys".to_owned(),
+            Need::Session,
+            Some(json!({ "name": name })),
+        );
         self.read(Ask {
             expect: &[201],
             ..ask

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::hashi::{Hooks, Peer};
-use crate::http::{self, Client, Error as HttpError, Request, Response, StatusCode, Tunnel, Url, Via};
+use crate::http::{
+    self, Client, Error as HttpError, Request, Response, StatusCode, Tunnel, Url, Via,
+};
 use crate::wire::{Dialer, Tcp};
 
 use super::Error;
@@ -137,17 +139,23 @@ impl Link {
 
     /// Sends a request and reads the whole answer, whatever its status is.
     pub async fn send(&self, request: &Request, repeat: Repeat) -> Result<Response, Error> {
-        self.tried(request, repeat, |via| self.http.request(request, via), |answer| {
-            (answer.status, after(&answer.headers))
-        })
+        self.tried(
+            request,
+            repeat,
+            |via| self.http.request(request, via),
+            |answer| (answer.status, after(&answer.headers)),
+        )
         .await
     }
 
     /// Sends a request; the body of the answer is still to come, and nothing bounds the time it takes.
     pub async fn open(&self, request: &Request, repeat: Repeat) -> Result<http::Answer, Error> {
-        self.tried(request, repeat, |via| self.http.open(request, via), |answer| {
-            (answer.inner.status(), after(answer.inner.headers()))
-        })
+        self.tried(
+            request,
+            repeat,
+            |via| self.http.open(request, via),
+            |answer| (answer.inner.status(), after(answer.inner.headers())),
+        )
         .await
     }
 
@@ -189,7 +197,9 @@ impl Link {
                     self.next_way(turn);
                     (format!("cannot connect for `{request}`: {why}"), None)
                 }
-                Err(error @ (HttpError::Broken { .. } | HttpError::Timeout { .. })) if may_repeat => {
+                Err(error @ (HttpError::Broken { .. } | HttpError::Timeout { .. }))
+                    if may_repeat =>
+                {
                     repeats += 1;
                     self.next_way(turn);
                     (error.to_string(), None)

@@ -61,11 +61,16 @@ mod tests {
     #[test]
     fn both_generations_give_mebibytes() {
         let read = |text: &str| serde_json::from_str::<Metric>(text).unwrap();
-        let seed = read(r#"{"timestamp":"t","cpuCount":2,"cpuUsedPct":1.5,"memUsedMiB":64,"memTotalMiB":512}"#);
+        let seed = read(
+            r#"{"timestamp":"t","cpuCount":2,"cpuUsedPct":1.5,"memUsedMiB":64,"memTotalMiB":512}"#,
+        );
         let upstream = read(
             r#"{"timestamp":"t","timestampUnix":1,"cpuCount":2,"cpuUsedPct":1.5,"memUsed":67108864,"memTotal":536870912,"memCache":0,"diskUsed":1048576,"diskTotal":2097152}"#,
         );
         assert_eq!((seed.memory_used_mib, seed.memory_total_mib), (64, 512));
-        assert_eq!((upstream.memory_used_mib, upstream.disk_total_mib), (64, Some(2)));
+        assert_eq!(
+            (upstream.memory_used_mib, upstream.disk_total_mib),
+            (64, Some(2))
+        );
     }
 }

@@ -27,8 +27,8 @@ pub use api::E2b;
 pub use build::{Build, BuildNews, BuildReason, BuildStart, FollowBuild};
 pub use envd::codec;
 pub use envd::{
-    Entry, Envd, FileEvent, Operation, ProcessEnd, ProcessEvent, ProcessInfo, ProcessStream, Selector,
-    Start, Watch, signature,
+    Entry, Envd, FileEvent, Operation, ProcessEnd, ProcessEvent, ProcessInfo, ProcessStream,
+    Selector, Start, Watch, signature,
 };
 pub use error::{Error, Refusal, RpcError};
 pub use exec::{Exec, Executed};

@@ -142,8 +142,9 @@ impl E2b {
         }
         if !new.env.is_empty() {
             let env = new.env.iter();
-            let env: BTreeMap<&str, &str> =
-                env.map(|(name, value)| (name.as_str(), value.expose())).collect();
+            let env: BTreeMap<&str, &str> = env
+                .map(|(name, value)| (name.as_str(), value.expose()))
+                .collect();
             body.insert("envVars".to_owned(), json!(env));
         }
         if new.secure {
@@ -152,7 +153,11 @@ impl E2b {
         if new.auto_pause {
             body.insert("autoPause".to_owned(), json!(true));
         }
-        let ask = Ask::post("/sandboxes".to_owned(), Need::ApiKey, Some(Value::Object(body)));
+        let ask = Ask::post(
+            "/sandboxes".to_owned(),
+            Need::ApiKey,
+            Some(Value::Object(body)),
+        );
         self.read(Ask {
             expect: &[201],
             ..ask
@@ -219,7 +224,10 @@ mod tests {
         assert_eq!(info.sandbox().full_id(), "i1-00000000");
         assert_eq!(info.envd_access_token.as_ref().unwrap().expose(), "hunter2");
         let shown = serde_json::to_value(&info).unwrap();
-        assert_eq!((&shown["id"], &shown["memory_mb"]), (&json!("i1"), &json!(512)));
+        assert_eq!(
+            (&shown["id"], &shown["memory_mb"]),
+            (&json!("i1"), &json!(512))
+        );
         assert!(!shown.to_string().contains("hunter2"));
     }
 }

@@ -91,9 +91,8 @@ impl E2b {
 
 fn is_wanted(one: &SandboxInfo, wanted: &ListSandboxes) -> bool {
     let template = wanted.template.as_deref();
-    template.is_none_or(|template| {
-        one.template == template || one.alias.as_deref() == Some(template)
-    })
+    template
+        .is_none_or(|template| one.template == template || one.alias.as_deref() == Some(template))
 }
 
 /// `k=v&k2=v2`, each part encoded; the whole is encoded once more as a query's value.

@@ -52,10 +52,7 @@ pub struct Settings {
 impl Settings {
     /// `variable` looks an environment variable up; empty ones count as not set. The names are those
     /// of the official SDKs, and `ADMIN_TOKEN`.
-    pub fn new(
-        given: Given,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Settings, Error> {
+    pub fn new(given: Given, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let credential = |given: Option<Credential>, name: &str| {
             given.or_else(|| {
@@ -138,7 +135,10 @@ mod tests {
         assert_eq!(found.address.as_str(), "http://10.0.0.1:50001/");
         assert_eq!(found.domain, "e2b.local");
         let key = found.credentials.api_key.unwrap();
-        assert_eq!((key.value.expose(), key.source.as_str()), ("e2b_aa", "the variable `E2B_API_KEY`"));
+        assert_eq!(
+            (key.value.expose(), key.source.as_str()),
+            ("e2b_aa", "the variable `E2B_API_KEY`")
+        );
         let given = Given {
             address: Some("ftp://x".to_owned()),
             ..Given::default()

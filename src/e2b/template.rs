@@ -94,15 +94,20 @@ impl E2b {
         let mut token: Option<String> = None;
         loop {
             let mut ask = Ask::get(place.to_owned(), need);
-            ask.query.extend(team.map(|team| ("teamID", team.to_owned())));
-            ask.query.extend(token.take().map(|token| ("nextToken", token)));
+            ask.query
+                .extend(team.map(|team| ("teamID", team.to_owned())));
+            ask.query
+                .extend(token.take().map(|token| ("nextToken", token)));
             let answer = self.ask(ask).await?;
             let shown = format!("GET {place}");
             let page: Vec<Template> = super::api::parse(super::Service::Api, &shown, &answer)?;
             let grown = !page.is_empty();
             all.extend(page);
             let next = answer.headers.get("x-next-token");
-            token = next.and_then(|value| value.to_str().ok()).filter(|token| !token.is_empty()).map(str::to_owned);
+            token = next
+                .and_then(|value| value.to_str().ok())
+                .filter(|token| !token.is_empty())
+                .map(str::to_owned);
             if token.is_none() || !grown || profile == Profile::Seed {
                 return Ok(all);
             }
@@ -134,12 +139,18 @@ impl E2b {
             Profile::Seed => self.request_v1("/templates".to_owned(), new).await,
             Profile::Upstream => {
                 let Some(name) = &new.alias else {
-                    return Err(Error::Argument("a template of the profile `upstream` needs an alias".to_owned()));
+                    return Err(Error::Argument(
+                        "a template of the profile `upstream` needs an alias".to_owned(),
+                    ));
                 };
                 let mut body = Map::new();
                 body.insert("name".to_owned(), json!(name));
                 sizes(&mut body, new);
-                let ask = Ask::post("/v3/templates".to_owned(), Need::ApiKey, Some(Value::Object(body)));
+                let ask = Ask::post(
+                    "/v3/templates".to_owned(),
+                    Need::ApiKey,
+                    Some(Value::Object(body)),
+                );
                 self.read(Ask {
                     expect: &[202],
                     ..ask

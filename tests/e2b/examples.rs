@@ -8,7 +8,10 @@ fn examples_run_against_a_platform() {
         ("sandbox", r#""hello-from-exec\nLinux""#),
         ("sandbox-stream", "4"),
         ("sandbox-files", r#""3\n1\n2\n""#),
-        ("snapshot-resume", r#"["paused","running","before the pause"]"#),
+        (
+            "snapshot-resume",
+            r#"["paused","running","before the pause"]"#,
+        ),
         ("many-sandboxes", "[0,0,0,0]"),
     ] {
         let fake = Fake::start(|_| {});
@@ -16,8 +19,15 @@ fn examples_run_against_a_platform() {
         let text = std::fs::read_to_string(path).unwrap();
         let ran = fake.run_with(&["--json"], &text);
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.stdout);
-        let result = ran.stdout.lines().find(|line| line.contains("\"type\":\"result\"")).unwrap();
-        assert!(result.contains(&format!("\"value\":{wanted}")), "{name}: {result}");
+        let result = ran
+            .stdout
+            .lines()
+            .find(|line| line.contains("\"type\":\"result\""))
+            .unwrap();
+        assert!(
+            result.contains(&format!("\"value\":{wanted}")),
+            "{name}: {result}"
+        );
         assert!(fake.state().sandboxes.is_empty(), "{name}");
     }
 }

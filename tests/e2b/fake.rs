@@ -62,7 +62,10 @@ impl Fake {
         let modules = [
             ("platform", platform),
             ("config", "fn load(path) { #{} }"),
-            ("cluster", "fn open(config) { #{ config: config, bastion: (), servers: [], apis: [], clients: [], hosts: [] } }"),
+            (
+                "cluster",
+                "fn open(config) { #{ config: config, bastion: (), servers: [], apis: [], clients: [], hosts: [] } }",
+            ),
         ];
         for (name, text) in modules {
             std::fs::write(home.path().join(format!("{name}.rhai")), text).unwrap();
@@ -83,7 +86,11 @@ impl Fake {
     pub fn command(&self, options: &[&str], text: &str) -> Command {
         let script = self.home.path().join("test.rhai");
         let connect = r#"let api = e2b::connect(#{ address: env::get("FAKE"), sandbox_address: env::get("FAKE"), edge_address: env::get("FAKE"), api_key: "e2b_aa", access_token: "sk_e2b_bb" });"#;
-        let head = if text.contains("import ") { String::new() } else { format!("{connect}\n") };
+        let head = if text.contains("import ") {
+            String::new()
+        } else {
+            format!("{connect}\n")
+        };
         std::fs::write(&script, format!("{head}{text}")).unwrap();
         let mut command = Command::cargo_bin("e2bscript").unwrap();
         command
@@ -113,7 +120,10 @@ impl Fake {
     /// How often something was asked.
     pub fn count(&self, method: &str, path: &str) -> usize {
         let asked = self.server.asked();
-        asked.iter().filter(|one| one.method == method && one.path() == path).count()
+        asked
+            .iter()
+            .filter(|one| one.method == method && one.path() == path)
+            .count()
     }
 }
 
@@ -141,7 +151,10 @@ fn error(status: u16, message: &str) -> Answer {
 
 fn route(asked: &Asked, state: &Mutex<State>) -> Answer {
     let parts: Vec<&str> = asked.path().split('/').skip(1).collect();
-    if asked.header("host").is_some_and(|host| host.starts_with("49983-")) {
+    if asked
+        .header("host")
+        .is_some_and(|host| host.starts_with("49983-"))
+    {
         return envd(asked, &parts, state);
     }
     if asked.method == "POST" && parts == ["sandboxes"] {
@@ -171,19 +184,31 @@ fn route(asked: &Asked, state: &Mutex<State>) -> Answer {
         }
         ("POST", ["sandboxes"]) => create(asked, &mut state),
         ("GET", ["v2", "sandboxes"]) => {
-            let wanted = asked.target.contains("e2bscript%3D").then(|| asked.target.clone());
+            let wanted = asked
+                .target
+                .contains("e2bscript%3D")
+                .then(|| asked.target.clone());
             let mark = |one: &Value| {
                 let mark = one["metadata"]["e2bscript"].as_str().unwrap_or_default();
                 e2bscript::http::percent_encode(&e2bscript::http::percent_encode(mark))
             };
-            let fits = |one: &&Value| wanted.as_ref().is_none_or(|target| target.contains(&mark(one)));
+            let fits = |one: &&Value| {
+                wanted
+                    .as_ref()
+                    .is_none_or(|target| target.contains(&mark(one)))
+            };
             let found: Vec<&Value> = state.sandboxes.values().filter(fits).collect();
             Answer::json(200, &json!(found))
         }
         (method, ["sandboxes", id, rest @ ..]) => {
             let id = id.split('-').next().unwrap();
             if !state.sandboxes.contains_key(id) {
-                return Answer::json(404, &json!(format!("sandbox \"{id}\" doesn't exist or you don't have access to it")));
+                return Answer::json(
+                    404,
+                    &json!(format!(
+                        "sandbox \"{id}\" doesn't exist or you don't have access to it"
+                    )),
+                );
             }
             of_sandbox(method, id, rest, &mut state)
         }
@@ -226,8 +251,14 @@ fn of_sandbox(method: &str, id: &str, rest: &[&str], state: &mut State) -> Answe
             Answer::text(204, "")
         }
         ("POST", ["exec"]) => {
-            let output = state.output.clone().unwrap_or("hello-from-exec\nLinux\n".to_owned());
-            Answer::json(200, &json!({"exitCode": 0, "stdout": output, "stderr": "", "status": "exit status 0"}))
+            let output = state
+                .output
+                .clone()
+                .unwrap_or("hello-from-exec\nLinux\n".to_owned());
+            Answer::json(
+                200,
+                &json!({"exitCode": 0, "stdout": output, "stderr": "", "status": "exit status 0"}),
+            )
         }
         ("POST", ["pause"]) => {
             state.sandboxes.get_mut(id).unwrap()["state"] = json!("paused");
@@ -258,9 +289,20 @@ fn envd(asked: &Asked, parts: &[&str], state: &Mutex<State>) -> Answer {
         ("GET", ["health"]) => Answer::text(204, ""),
         ("POST", ["files"]) => {
             let body = String::from_utf8_lossy(&asked.body).into_owned();
-            let content = body.split("\r\n\r\n").nth(1).unwrap().split("\r\n--").next().unwrap();
-            state.files.insert(path.clone(), content.as_bytes().to_vec());
-            Answer::text(200, &json!([{"name": "x", "type": "file", "path": path}]).to_string())
+            let content = body
+                .split("\r\n\r\n")
+                .nth(1)
+                .unwrap()
+                .split("\r\n--")
+                .next()
+                .unwrap();
+            state
+                .files
+                .insert(path.clone(), content.as_bytes().to_vec());
+            Answer::text(
+                200,
+                &json!([{"name": "x", "type": "file", "path": path}]).to_string(),
+            )
         }
         ("GET", ["files"]) => match state.files.get(&path) {
             Some(content) => Answer::text(200, &String::from_utf8_lossy(content)),

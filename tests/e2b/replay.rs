@@ -121,7 +121,13 @@ pub fn client(address: &str, profile: Option<Profile>) -> E2b {
         ..Given::default()
     };
     let settings = Settings::new(given, |_| None).unwrap();
-    E2b::new(Arc::new(Client::new().unwrap()), Vec::new(), settings, Hooks::default()).unwrap()
+    E2b::new(
+        Arc::new(Client::new().unwrap()),
+        Vec::new(),
+        settings,
+        Hooks::default(),
+    )
+    .unwrap()
 }
 
 async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked>>>) {
@@ -146,7 +152,11 @@ async fn serve(mut stream: TcpStream, handler: Handler, log: Arc<Mutex<Vec<Asked
     if stream.write_all(head.as_bytes()).await.is_err() || answer.status == 204 {
         return;
     }
-    let size = if answer.pieces == 0 { answer.body.len().max(1) } else { answer.pieces };
+    let size = if answer.pieces == 0 {
+        answer.body.len().max(1)
+    } else {
+        answer.pieces
+    };
     for piece in answer.body.chunks(size) {
         if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
             return;

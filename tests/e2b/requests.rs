@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use e2bscript::e2b::{BuildStart, E2b, Exec, ListSandboxes, NewSandbox, NewTemplate, Profile, Sandbox};
+use e2bscript::e2b::{
+    BuildStart, E2b, Exec, ListSandboxes, NewSandbox, NewTemplate, Profile, Sandbox,
+};
 use e2bscript::secret::Secret;
 use serde_json::{Value, json};
 
@@ -31,7 +33,11 @@ impl Spec {
         let paths = self.0["paths"].as_object().unwrap();
         let fits = paths.iter().filter(|(template, _)| {
             let wanted: Vec<&str> = template.split('/').collect();
-            wanted.len() == parts.len() && wanted.iter().zip(&parts).all(|(wanted, part)| wanted.starts_with('{') || wanted == part)
+            wanted.len() == parts.len()
+                && wanted
+                    .iter()
+                    .zip(&parts)
+                    .all(|(wanted, part)| wanted.starts_with('{') || wanted == part)
         });
         let best = fits.min_by_key(|(template, _)| template.matches('{').count());
         best?.1.get(asked.method.to_lowercase())
@@ -48,14 +54,22 @@ impl Spec {
         let schema = &body["content"]["application/json"]["schema"];
         match (asked.body.is_empty(), schema.is_null()) {
             (false, true) => problems.push("it has a body, and takes none".to_owned()),
-            (true, _) if body["required"] == true => problems.push("its body is missing".to_owned()),
+            (true, _) if body["required"] == true => {
+                problems.push("its body is missing".to_owned())
+            }
             (false, false) => self.value_problems(&asked.json(), schema, "body", &mut problems),
             _ => {}
         }
-        let security = operation.get("security").or(self.0.get("security")).and_then(Value::as_array);
+        let security = operation
+            .get("security")
+            .or(self.0.get("security"))
+            .and_then(Value::as_array);
         let shown = |name: &String| self.shows(asked, name);
         let enough = security.is_none_or(|all| {
-            all.is_empty() || all.iter().any(|one| one.as_object().unwrap().keys().all(shown))
+            all.is_empty()
+                || all
+                    .iter()
+                    .any(|one| one.as_object().unwrap().keys().all(shown))
         });
         if !enough {
             problems.push(format!("its credentials do not do: {security:?}"));
@@ -64,14 +78,27 @@ impl Spec {
     }
 
     fn query_problems(&self, asked: &Asked, operation: &Value) -> Vec<String> {
-        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
-        let parameters: Vec<Value> = parameters.iter().map(|one| self.resolved(one).clone()).collect();
+        let parameters = operation["parameters"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let parameters: Vec<Value> = parameters
+            .iter()
+            .map(|one| self.resolved(one).clone())
+            .collect();
         let in_query = |one: &&Value| one["in"] == "query";
         let query = asked.target.split_once('?').map_or("", |(_, query)| query);
-        let sent: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let sent: BTreeMap<&str, &str> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
         let mut problems = Vec::new();
         for name in sent.keys() {
-            if !parameters.iter().filter(in_query).any(|one| one["name"] == *name) {
+            if !parameters
+                .iter()
+                .filter(in_query)
+                .any(|one| one["name"] == *name)
+            {
                 problems.push(format!("it takes no query `{name}`"));
             }
         }
@@ -82,14 +109,22 @@ impl Spec {
             }
             let largest = self.resolved(&one["schema"])["maximum"].as_i64();
             let number = sent.get(name).and_then(|text| text.parse::<i64>().ok());
-            if let (Some(largest), Some(number)) = (largest, number) && number > largest {
+            if let (Some(largest), Some(number)) = (largest, number)
+                && number > largest
+            {
                 problems.push(format!("its query `{name}` is over {largest}"));
             }
         }
         problems
     }
 
-    fn value_problems(&self, value: &Value, schema: &Value, place: &str, problems: &mut Vec<String>) {
+    fn value_problems(
+        &self,
+        value: &Value,
+        schema: &Value,
+        place: &str,
+        problems: &mut Vec<String>,
+    ) {
         let schema = self.resolved(schema);
         for part in schema["allOf"].as_array().into_iter().flatten() {
             self.value_problems(value, part, place, problems);
@@ -110,12 +145,15 @@ impl Spec {
                 problems.push(format!("`{place}` lacks {name}"));
             }
         }
-        let (Some(known), Some(fields)) = (schema["properties"].as_object(), value.as_object()) else {
+        let (Some(known), Some(fields)) = (schema["properties"].as_object(), value.as_object())
+        else {
             return;
         };
         for (name, field) in fields {
             match known.get(name) {
-                Some(schema) => self.value_problems(field, schema, &format!("{place}.{name}"), problems),
+                Some(schema) => {
+                    self.value_problems(field, schema, &format!("{place}.{name}"), problems)
+                }
                 None => problems.push(format!("`{place}` has no `{name}`")),
             }
         }
@@ -125,15 +163,21 @@ impl Spec {
     fn shows(&self, asked: &Asked, scheme: &String) -> bool {
         let scheme = &self.0["components"]["securitySchemes"][scheme];
         match scheme["type"].as_str() {
-            Some("http") => asked.header("authorization").is_some_and(|value| value.starts_with("Bearer ")),
-            _ => asked.header(&scheme["name"].as_str().unwrap().to_lowercase()).is_some(),
+            Some("http") => asked
+                .header("authorization")
+                .is_some_and(|value| value.starts_with("Bearer ")),
+            _ => asked
+                .header(&scheme["name"].as_str().unwrap().to_lowercase())
+                .is_some(),
         }
     }
 }
 
 /// Everything that the client can ask, with every field that it can send.
 async fn ask_everything(api: &E2b, profile: Profile) {
-    let sandbox: Sandbox = serde_json::from_value(json!({"sandboxID": "i1", "clientID": "c1", "templateID": "t1"})).unwrap();
+    let sandbox: Sandbox =
+        serde_json::from_value(json!({"sandboxID": "i1", "clientID": "c1", "templateID": "t1"}))
+            .unwrap();
     let new = NewSandbox {
         template: "base".to_owned(),
         timeout: Some(60),
@@ -244,15 +288,25 @@ async fn a_wrong_request_would_show() {
         body: body.as_bytes().to_vec(),
         headers: vec![("x-api-key".to_owned(), "k".to_owned())],
     };
-    assert!(spec.problems(&asked("POST", "/sandboxes", r#"{"templateID":"base"}"#)).is_empty());
+    assert!(
+        spec.problems(&asked("POST", "/sandboxes", r#"{"templateID":"base"}"#))
+            .is_empty()
+    );
     for (method, target, body) in [
         ("POST", "/sandboxes", r#"{"template":"base"}"#),
-        ("POST", "/sandboxes", r#"{"templateID":"base","timeout":"5"}"#),
+        (
+            "POST",
+            "/sandboxes",
+            r#"{"templateID":"base","timeout":"5"}"#,
+        ),
         ("GET", "/v2/sandboxes?limits=1", ""),
         ("GET", "/v2/sandboxes?limit=5000", ""),
         ("GET", "/templates", ""),
         ("POST", "/v3/templates", "{}"),
     ] {
-        assert!(!spec.problems(&asked(method, target, body)).is_empty(), "{method} {target} {body}");
+        assert!(
+            !spec.problems(&asked(method, target, body)).is_empty(),
+            "{method} {target} {body}"
+        );
     }
 }

@@ -79,7 +79,10 @@ pub const CREATE_KEY: Function = Function {
 pub const RENAME_KEY: Function = Function {
     name: "rename_api_key",
     doc: "Gives a key another name; needs `session_token` of `e2b::connect`. Under `--plan` it is shown and not done.",
-    params: &[KEY, Param::new("name", Ty::Str, "what people call it from now on")],
+    params: &[
+        KEY,
+        Param::new("name", Ty::Str, "what people call it from now on"),
+    ],
     errors: ERRORS,
     example: "api.rename_api_key(\"7a1e9c52-7d6b-4c52-8ee8-0d6a4d1c6d4e\", \"laptop\")",
     body: |call| {
@@ -139,7 +142,10 @@ pub const GET_NODE: Function = Function {
 pub const SET_NODE_STATUS: Function = Function {
     name: "set_node_status",
     doc: "Keeps new sandboxes away from an orchestrator (`draining`), or lets them come again (`ready`); needs the admin token. Under `--plan` it is shown and not done.",
-    params: &[NODE, Param::new("status", Ty::Str, "`ready`, `draining` or `unhealthy`")],
+    params: &[
+        NODE,
+        Param::new("status", Ty::Str, "`ready`, `draining` or `unhealthy`"),
+    ],
     errors: ERRORS,
     example: "api.set_node_status(\"1f3a5c7e\", \"draining\")",
     body: set_node_status,

@@ -4,7 +4,9 @@ use rhai::Dynamic;
 
 use crate::bindings::host::{Ended, RunResult};
 use crate::diag::{Class, Failure};
-use crate::e2b::{E2b, Envd, Exec, ProcessEnd, ProcessEvent, ProcessStream, Profile, Selector, Start};
+use crate::e2b::{
+    E2b, Envd, Exec, ProcessEnd, ProcessEvent, ProcessStream, Profile, Selector, Start,
+};
 use crate::engine::Call;
 use crate::engine::call::Command;
 use crate::engine::raise::Raise;
@@ -23,7 +25,12 @@ pub const WORDS: Param = Param::new(
     "array of words, in which nothing is interpreted; or one string for `/bin/bash -l -c`",
 );
 const ENV: Opt = Opt::new("env", Ty::Map, "#{}", "variables; secrets are welcome");
-const CWD: Opt = Opt::new("cwd", Ty::Str, "the user's home", "directory to run in; it must exist");
+const CWD: Opt = Opt::new(
+    "cwd",
+    Ty::Str,
+    "the user's home",
+    "directory to run in; it must exist",
+);
 const USER: Opt = Opt::new("user", Ty::Str, "\"root\"", "who runs it");
 const TIMEOUT: Opt = Opt::new("timeout", Ty::Duration, "", "it is ended after so long");
 const OPTIONS: &[Opt] = &[
@@ -45,7 +52,15 @@ pub const RUN: Function = Function {
     params: &[WORDS],
     options: OPTIONS,
     returns: "a Result",
-    errors: &["e2b.command", "e2b.conflict", "e2b.server", "envd.invalid_argument", "envd.deadline_exceeded", "envd.cut", "plan.unknown"],
+    errors: &[
+        "e2b.command",
+        "e2b.conflict",
+        "e2b.server",
+        "envd.invalid_argument",
+        "envd.deadline_exceeded",
+        "envd.cut",
+        "plan.unknown",
+    ],
     example: "sandbox.run([\"uname\", \"-s\"]).text",
     body: |call| {
         let result = execute(call, Show::Quiet)?;
@@ -71,10 +86,24 @@ pub const STREAM: Function = Function {
     name: "stream",
     doc: "Runs a command through envd like `run`, and shows its output line by line as it comes. A closure given as last argument gets each line \
           instead. The result has the last 4 MiB of each stream, however much there was.",
-    params: &[WORDS, Param::optional("on_line", Ty::Callback(1), "gets each line instead of the screen")],
+    params: &[
+        WORDS,
+        Param::optional(
+            "on_line",
+            Ty::Callback(1),
+            "gets each line instead of the screen",
+        ),
+    ],
     options: &[ENV, CWD, USER, TIMEOUT],
     returns: "a Result",
-    errors: &["e2b.command", "envd.invalid_argument", "envd.deadline_exceeded", "envd.cut", "e2b.unreachable", "plan.unknown"],
+    errors: &[
+        "e2b.command",
+        "envd.invalid_argument",
+        "envd.deadline_exceeded",
+        "envd.cut",
+        "e2b.unreachable",
+        "plan.unknown",
+    ],
     example: "sandbox.stream(\"for i in 1 2 3; do echo $i; sleep 1; done\", |line| log::info(line))",
     body: |call| {
         let show = match call.has(1) {
@@ -101,9 +130,11 @@ pub fn start(call: &Call) -> Result<(Start, String), Raise> {
             (words.to_vec(), text)
         }
     };
-    let (cmd, args) = words.split_first().map_or((String::new(), Vec::new()), |(first, rest)| {
-        (first.clone(), rest.to_vec())
-    });
+    let (cmd, args) = words
+        .split_first()
+        .map_or((String::new(), Vec::new()), |(first, rest)| {
+            (first.clone(), rest.to_vec())
+        });
     let start = Start {
         cmd,
         args,

@@ -46,21 +46,36 @@ pub const CONNECT: Function = Function {
             "\"e2b.local\"",
             "the domain of sandboxes' host names; the client-proxy takes any",
         ),
-        Opt::new("api_key", Ty::Text, "from the environment", "the team's key, `e2b_…`"),
+        Opt::new(
+            "api_key",
+            Ty::Text,
+            "from the environment",
+            "the team's key, `e2b_…`",
+        ),
         Opt::new(
             "access_token",
             Ty::Text,
             "from the environment",
             "the user's access token, `sk_e2b_…`: the seed takes it where templates are concerned",
         ),
-        Opt::new("admin_token", Ty::Text, "from the environment", "the API's `ADMIN_TOKEN`"),
+        Opt::new(
+            "admin_token",
+            Ty::Text,
+            "from the environment",
+            "the API's `ADMIN_TOKEN`",
+        ),
         Opt::new(
             "session_token",
             Ty::Text,
             "",
             "a signed-in user's token, for the keys of the team; goes with `team`",
         ),
-        Opt::new("team", Ty::Str, "", "the team's id, which goes with the session's or the admin token"),
+        Opt::new(
+            "team",
+            Ty::Str,
+            "",
+            "the team's id, which goes with the session's or the admin token",
+        ),
         Opt::new(
             "profile",
             Ty::Str,
@@ -91,8 +106,12 @@ pub const CONNECT: Function = Function {
 fn connect(call: &mut Call) -> Result<Dynamic, Raise> {
     let source = call.opt_string("source");
     let credential = |name: &str| {
-        let value = call.opt_text(name).filter(|text| !text.expose().is_empty())?;
-        let source = source.clone().unwrap_or_else(|| format!("the option `{name}`"));
+        let value = call
+            .opt_text(name)
+            .filter(|text| !text.expose().is_empty())?;
+        let source = source
+            .clone()
+            .unwrap_or_else(|| format!("the option `{name}`"));
         Some(Credential { value, source })
     };
     let text = |name: &str| call.opt_string(name).filter(|text| !text.is_empty());
@@ -122,11 +141,21 @@ fn connect(call: &mut Call) -> Result<Dynamic, Raise> {
     };
     let settings = Settings::new(given, |name| std::env::var(name).ok())?;
     let all = &settings.credentials;
-    for credential in [&all.api_key, &all.access_token, &all.admin_token, &all.session_token] {
+    for credential in [
+        &all.api_key,
+        &all.access_token,
+        &all.admin_token,
+        &all.session_token,
+    ] {
         cluster_api::keep_token(call, credential.as_ref().map(|one| &one.value));
     }
     let peers = cluster_api::peers(call)?;
     let hooks = cluster_api::hooks(call, "e2b");
     let http = super::super::http::client(call)?;
-    Ok(Dynamic::from(E2b::new(Arc::clone(&http), peers, settings, hooks)?))
+    Ok(Dynamic::from(E2b::new(
+        Arc::clone(&http),
+        peers,
+        settings,
+        hooks,
+    )?))
 }

@@ -16,8 +16,17 @@ use crate::engine::value;
 use super::ENVD_ERRORS;
 use super::handle::SandboxHandle;
 
-const PATH: Param = Param::new("path", Ty::Str, "in the sandbox; one that is not absolute begins at the user's home");
-const USER: Opt = Opt::new("user", Ty::Str, "\"user\"", "whose file it is, and whose home a path begins at");
+const PATH: Param = Param::new(
+    "path",
+    Ty::Str,
+    "in the sandbox; one that is not absolute begins at the user's home",
+);
+const USER: Opt = Opt::new(
+    "user",
+    Ty::Str,
+    "\"user\"",
+    "whose file it is, and whose home a path begins at",
+);
 const ENTRY: &str = "a map with `name`, `path`, `kind` (`file`, `dir`, or empty), and where envd tells them `size`, `permissions`, `owner`, `group`, \
                      `modified_time`, `symlink_target`";
 
@@ -25,9 +34,24 @@ pub const READ_FILE: Function = Function {
     name: "read_file",
     doc: "The content of a file.",
     params: &[PATH],
-    options: &[USER, Opt::new("limit", Ty::Size, "\"16MiB\"", "a larger file is refused: `download` takes any")],
+    options: &[
+        USER,
+        Opt::new(
+            "limit",
+            Ty::Size,
+            "\"16MiB\"",
+            "a larger file is refused: `download` takes any",
+        ),
+    ],
     returns: "a string, or a blob where it is no text",
-    errors: &["e2b.not_found", "e2b.too_large", "e2b.refused", "e2b.server", "e2b.unreachable", "plan.unknown"],
+    errors: &[
+        "e2b.not_found",
+        "e2b.too_large",
+        "e2b.refused",
+        "e2b.server",
+        "e2b.unreachable",
+        "plan.unknown",
+    ],
     example: "sandbox.read_file(\"/etc/hostname\")",
     body: |call| {
         let (envd, path) = (envd(call)?, call.string(0)?);
@@ -56,10 +80,18 @@ pub const PUT_FILE: Function = Function {
 pub const DOWNLOAD: Function = Function {
     name: "download",
     doc: "Brings a file to this machine, whatever its size; it takes its place there when it is whole.",
-    params: &[PATH, Param::new("local", Ty::Str, "the file on this machine")],
+    params: &[
+        PATH,
+        Param::new("local", Ty::Str, "the file on this machine"),
+    ],
     options: &[USER],
     returns: "how many bytes it has",
-    errors: &["e2b.not_found", "e2b.connection", "e2b.unreachable", "plan.unknown"],
+    errors: &[
+        "e2b.not_found",
+        "e2b.connection",
+        "e2b.unreachable",
+        "plan.unknown",
+    ],
     example: "sandbox.download(\"/var/log/dpkg.log\", fs::join(fs::temp_dir(), \"dpkg.log\"))",
     body: |call| {
         let (envd, path) = (envd(call)?, call.string(0)?);
@@ -73,7 +105,10 @@ pub const DOWNLOAD: Function = Function {
 pub const UPLOAD: Function = Function {
     name: "upload",
     doc: "Brings a file of this machine into the sandbox; the directories above it come to be with it.",
-    params: &[Param::new("local", Ty::Str, "the file on this machine"), PATH],
+    params: &[
+        Param::new("local", Ty::Str, "the file on this machine"),
+        PATH,
+    ],
     options: &[USER],
     returns: ENTRY,
     errors: ENVD_ERRORS,
@@ -90,7 +125,10 @@ pub const LIST_FILES: Function = Function {
     name: "list_files",
     doc: "What is in a directory.",
     params: &[PATH],
-    options: &[USER, Opt::new("depth", Ty::Int, "1", "how many levels of directories")],
+    options: &[
+        USER,
+        Opt::new("depth", Ty::Int, "1", "how many levels of directories"),
+    ],
     returns: "an array of maps as `stat_file` gives one",
     errors: ENVD_ERRORS,
     example: "sandbox.list_files(\"/etc\").map(|entry| entry.name)",
@@ -165,10 +203,22 @@ pub const REMOVE_FILE: Function = Function {
 pub const WATCH_FILES: Function = Function {
     name: "watch_files",
     doc: "Calls `on_event` for each change in a directory, as it happens, until it returns `false` or `timeout` has passed.",
-    params: &[PATH, Param::new("on_event", Ty::Callback(1), "gets a map with `name` and `kind` (`create`, `write`, `remove`, `rename`, `chmod`)")],
+    params: &[
+        PATH,
+        Param::new(
+            "on_event",
+            Ty::Callback(1),
+            "gets a map with `name` and `kind` (`create`, `write`, `remove`, `rename`, `chmod`)",
+        ),
+    ],
     options: &[
         USER,
-        Opt::new("recursive", Ty::Bool, "false", "directories below it too; the seed's envd cannot"),
+        Opt::new(
+            "recursive",
+            Ty::Bool,
+            "false",
+            "directories below it too; the seed's envd cannot",
+        ),
         Opt::new("timeout", Ty::Duration, "", "how long to watch"),
     ],
     errors: ENVD_ERRORS,
@@ -191,7 +241,8 @@ pub const SIGNED_URL: Function = Function {
     example: "sandbox.signed_url(\"/home/user/report.pdf\", #{ expires: \"1h\" })",
     body: |call| {
         let (envd, path) = (envd(call)?, call.string(0)?);
-        let operation = match super::one_of(call, "operation", &["read", "write"], "read")?.as_str() {
+        let operation = match super::one_of(call, "operation", &["read", "write"], "read")?.as_str()
+        {
             "write" => Operation::Write,
             _ => Operation::Read,
         };
@@ -210,18 +261,23 @@ fn envd(call: &mut Call) -> Result<Envd, Raise> {
 /// Seconds since 1970.
 fn from_now(duration: Duration) -> u64 {
     let at = SystemTime::now() + duration;
-    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    at.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn watch(call: &mut Call) -> Result<Dynamic, Raise> {
     let (envd, path, callback) = (envd(call)?, call.string(0)?, call.callback(1)?);
     let recursive = call.opt_bool("recursive") == Some(true);
-    let until = call.opt_duration("timeout").map(|limit| tokio::time::Instant::now() + limit);
+    let until = call
+        .opt_duration("timeout")
+        .map(|limit| tokio::time::Instant::now() + limit);
     let mut watch = call.wait_ok(envd.watch(&path, recursive))?;
     loop {
         let event = call.wait(async {
             match until {
-                Some(until) => tokio::time::timeout_at(until, watch.next()).await.unwrap_or(Ok(None)),
+                Some(until) => tokio::time::timeout_at(until, watch.next())
+                    .await
+                    .unwrap_or(Ok(None)),
                 None => watch.next().await,
             }
         })?;

@@ -67,7 +67,11 @@ pub static TYPE: Type = Type {
         Property {
             name: "envd_version",
             doc: "the version of the envd in it; empty where the platform does not tell",
-            get: |value| read(value, |sandbox| sandbox.envd_version.clone().unwrap_or_default().into()),
+            get: |value| {
+                read(value, |sandbox| {
+                    sandbox.envd_version.clone().unwrap_or_default().into()
+                })
+            },
         },
     ],
 };
@@ -105,7 +109,10 @@ impl SandboxHandle {
     /// What it takes to talk to it; fails for one that was only planned.
     pub fn get(&self) -> Result<Sandbox, Raise> {
         match &*self.place {
-            Place::There(sandbox) => Ok(sandbox.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            Place::There(sandbox) => Ok(sandbox
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()),
             Place::Planned(what) => Err(Failure::new(
                 "plan.unknown",
                 format!("the sandbox {what} was not made, because this is a plan"),
@@ -117,7 +124,11 @@ impl SandboxHandle {
     /// What changes are called by.
     pub fn label(&self) -> String {
         match &*self.place {
-            Place::There(sandbox) => sandbox.lock().unwrap_or_else(PoisonError::into_inner).id.clone(),
+            Place::There(sandbox) => sandbox
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .id
+                .clone(),
             Place::Planned(what) => what.clone(),
         }
     }
@@ -132,7 +143,10 @@ impl SandboxHandle {
             return;
         };
         let mut sandbox = sandbox.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = to.envd_access_token.clone().or(sandbox.envd_access_token.clone());
+        let token = to
+            .envd_access_token
+            .clone()
+            .or(sandbox.envd_access_token.clone());
         *sandbox = Sandbox {
             envd_access_token: token,
             ..to
@@ -147,6 +161,8 @@ impl SandboxHandle {
 fn read(value: &mut Dynamic, get: impl Fn(&Sandbox) -> Dynamic) -> Result<Dynamic, Raise> {
     match value.read_lock::<SandboxHandle>() {
         Some(handle) => Ok(get(&handle.get()?)),
-        None => Err(Raise::internal("a property of Sandbox was read on another value")),
+        None => Err(Raise::internal(
+            "a property of Sandbox was read on another value",
+        )),
     }
 }

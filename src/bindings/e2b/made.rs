@@ -60,7 +60,8 @@ impl Made {
 
     /// A sandbox that is gone, or that somebody wants to stay.
     pub fn forget(&self, id: &str) {
-        self.lock().retain(|entry| entry.state != State::There(id.to_owned()));
+        self.lock()
+            .retain(|entry| entry.state != State::There(id.to_owned()));
     }
 }
 
@@ -82,11 +83,14 @@ pub fn create(call: &Call, api: &E2b, mut new: NewSandbox, keep: bool) -> Result
     let (api, keeper) = (api.clone(), made.clone());
     let creating = call.session.run.handle().spawn(async move {
         let answer = api.create_sandbox(&new).await;
-        keeper.set(&mark, match &answer {
-            Ok(sandbox) => Some(State::There(sandbox.id.clone())),
-            Err(error) if error.maybe_done() => Some(State::Unsure),
-            Err(_) => None,
-        });
+        keeper.set(
+            &mark,
+            match &answer {
+                Ok(sandbox) => Some(State::There(sandbox.id.clone())),
+                Err(error) if error.maybe_done() => Some(State::Unsure),
+                Err(_) => None,
+            },
+        );
         answer
     });
     let answer = call.wait(creating)?;
@@ -123,7 +127,10 @@ pub fn settle(session: &Session) {
 async fn wait_for_answers(made: &Arc<Made>) {
     let until = Instant::now() + UNDER_WAY;
     while Instant::now() < until {
-        let waiting = made.lock().iter().any(|entry| entry.state == State::UnderWay);
+        let waiting = made
+            .lock()
+            .iter()
+            .any(|entry| entry.state == State::UnderWay);
         if !waiting {
             return;
         }
@@ -145,11 +152,15 @@ async fn end(entry: Entry, reporter: &Reporter) {
     };
     for id in ids {
         match entry.api.kill_sandbox(&id).await {
-            Ok(true) => reporter.log(Level::Info, format!("sandbox {id}, which the script left, was killed")),
+            Ok(true) => reporter.log(
+                Level::Info,
+                format!("sandbox {id}, which the script left, was killed"),
+            ),
             // its time was up, or somebody else was faster
             Ok(false) => {}
             Err(error) => {
-                let message = format!("sandbox {id}, which the script left, could not be killed: {error}");
+                let message =
+                    format!("sandbox {id}, which the script left, could not be killed: {error}");
                 reporter.log(Level::Warn, message);
             }
         }

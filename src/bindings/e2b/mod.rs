@@ -152,7 +152,9 @@ const PROFILE: Function = Function {
 fn read(value: &mut Dynamic, get: impl Fn(&E2b) -> Dynamic) -> Result<Dynamic, Raise> {
     match value.read_lock::<E2b>() {
         Some(api) => Ok(get(&api)),
-        None => Err(Raise::internal("a property of Api was read on another value")),
+        None => Err(Raise::internal(
+            "a property of Api was read on another value",
+        )),
     }
 }
 
@@ -164,7 +166,9 @@ fn seconds(duration: Duration) -> u32 {
 
 /// An option that is one of a few words.
 fn one_of(call: &Call, option: &str, words: &[&str], fallback: &str) -> Result<String, Raise> {
-    let given = call.opt_string(option).unwrap_or_else(|| fallback.to_owned());
+    let given = call
+        .opt_string(option)
+        .unwrap_or_else(|| fallback.to_owned());
     if words.contains(&given.as_str()) {
         return Ok(given);
     }

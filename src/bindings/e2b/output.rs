@@ -26,8 +26,15 @@ pub struct Output {
 }
 
 enum Sink {
-    Screen { out: HostOutput, err: HostOutput },
-    Script { out: LineSplitter, err: LineSplitter, callback: FnPtr },
+    Screen {
+        out: HostOutput,
+        err: HostOutput,
+    },
+    Script {
+        out: LineSplitter,
+        err: LineSplitter,
+        callback: FnPtr,
+    },
 }
 
 impl Output {
@@ -42,7 +49,12 @@ impl Output {
             Show::Quiet | Show::Live => {
                 let asked = matches!(show, Show::Live);
                 let reporter = call.session.run.reporter();
-                let end = |stream| reporter.output(label, stream).asked(asked).step(Context::step());
+                let end = |stream| {
+                    reporter
+                        .output(label, stream)
+                        .asked(asked)
+                        .step(Context::step())
+                };
                 Sink::Screen {
                     out: end(Stream::Stdout),
                     err: end(Stream::Stderr),

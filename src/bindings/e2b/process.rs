@@ -29,7 +29,9 @@ pub static TYPE: Type = Type {
         doc: "its number in the sandbox",
         get: |value| match value.read_lock::<ProcessHandle>() {
             Some(process) => Ok(i64::from(process.inner.pid).into()),
-            None => Err(Raise::internal("a property of Process was read on another value")),
+            None => Err(Raise::internal(
+                "a property of Process was read on another value",
+            )),
         },
     }],
 };
@@ -58,11 +60,21 @@ pub const START: Function = Function {
     params: &[WORDS],
     options: &[
         Opt::new("env", Ty::Map, "#{}", "variables; secrets are welcome"),
-        Opt::new("cwd", Ty::Str, "the user's home", "directory to run in; it must exist"),
+        Opt::new(
+            "cwd",
+            Ty::Str,
+            "the user's home",
+            "directory to run in; it must exist",
+        ),
         USER,
         Opt::new("timeout", Ty::Duration, "", "it is ended after so long"),
         Opt::new("tag", Ty::Str, "", "a name to find it again by"),
-        Opt::new("cols", Ty::Int, "no terminal", "columns of a terminal of its own; goes with `rows`"),
+        Opt::new(
+            "cols",
+            Ty::Int,
+            "no terminal",
+            "columns of a terminal of its own; goes with `rows`",
+        ),
         Opt::new("rows", Ty::Int, "no terminal", "its rows"),
     ],
     returns: "a Process",
@@ -101,7 +113,11 @@ pub const LIST_PROCESSES: Function = Function {
 const WAIT: Function = Function {
     name: "wait",
     doc: "Waits until it ends, and calls `on_line` for each line that it prints; without it they are shown. If waiting is given up, it is ended.",
-    params: &[Param::optional("on_line", Ty::Callback(1), "gets each line instead of the screen")],
+    params: &[Param::optional(
+        "on_line",
+        Ty::Callback(1),
+        "gets each line instead of the screen",
+    )],
     returns: "a Result",
     errors: ENVD_ERRORS,
     example: "process.wait(|line| log::info(line)).ok",
@@ -118,7 +134,11 @@ const SEND_INPUT: Function = Function {
     body: |call| {
         let (process, input) = (call.receiver::<ProcessHandle>()?, call.bytes(0)?);
         let inner = &process.inner;
-        call.wait_ok(inner.envd.send_input(&Selector::Pid(inner.pid), &input, inner.pty))?;
+        call.wait_ok(
+            inner
+                .envd
+                .send_input(&Selector::Pid(inner.pid), &input, inner.pty),
+        )?;
         Ok(Dynamic::UNIT)
     },
     ..Function::BASE
@@ -141,7 +161,11 @@ const CLOSE_INPUT: Function = Function {
 const SIGNAL: Function = Function {
     name: "signal",
     doc: "Sends it a signal.",
-    params: &[Param::new("signal", Ty::Str, "`SIGTERM` or `SIGKILL`, all that envd knows")],
+    params: &[Param::new(
+        "signal",
+        Ty::Str,
+        "`SIGTERM` or `SIGKILL`, all that envd knows",
+    )],
     errors: ENVD_ERRORS,
     example: "process.signal(\"SIGKILL\")",
     body: |call| {
@@ -164,7 +188,10 @@ const SIGNAL: Function = Function {
 const RESIZE: Function = Function {
     name: "resize",
     doc: "Gives its terminal another size.",
-    params: &[Param::new("cols", Ty::Int, "columns"), Param::new("rows", Ty::Int, "rows")],
+    params: &[
+        Param::new("cols", Ty::Int, "columns"),
+        Param::new("rows", Ty::Int, "rows"),
+    ],
     errors: ENVD_ERRORS,
     example: "process.resize(120, 40)",
     body: |call| {
@@ -238,7 +265,11 @@ fn wait(call: &mut Call) -> Result<Dynamic, Raise> {
         false => Show::Live,
     };
     let inner = &process.inner;
-    let taken = inner.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let taken = inner
+        .stream
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     let Some(mut stream) = taken else {
         let message = format!("process {} was waited for already", inner.pid);
         return Err(Failure::usage("script.argument", message)
@@ -247,7 +278,11 @@ fn wait(call: &mut Call) -> Result<Dynamic, Raise> {
     };
     let mut output = Output::new(call, &format!("sandbox {}", inner.sandbox), show);
     let end = command::follow(call, &inner.envd, &mut stream, &mut output)?;
-    Ok(Dynamic::from(command::result(inner.command.clone(), &end, &output)))
+    Ok(Dynamic::from(command::result(
+        inner.command.clone(),
+        &end,
+        &output,
+    )))
 }
 
 fn count(call: &Call, given: i64) -> Result<u32, Raise> {

@@ -23,7 +23,12 @@ use super::{ERRORS, made, seconds};
 const LIFE: Duration = Duration::from_secs(300);
 
 const ID: Param = Param::new("id", Ty::Str, "its id; a client behind it is welcome");
-const TIMEOUT: Opt = Opt::new("timeout", Ty::Duration, "\"5m\"", "how long it lives from now on");
+const TIMEOUT: Opt = Opt::new(
+    "timeout",
+    Ty::Duration,
+    "\"5m\"",
+    "how long it lives from now on",
+);
 
 pub const CREATE: Function = Function {
     name: "create_sandbox",
@@ -32,16 +37,36 @@ pub const CREATE: Function = Function {
     params: &[Param::new("template", Ty::Str, "a template's id or alias")],
     options: &[
         TIMEOUT,
-        Opt::new("metadata", Ty::Map, "#{}", "strings by which it is found later"),
-        Opt::new("env", Ty::Map, "#{}", "variables of every process in it; secrets are welcome"),
+        Opt::new(
+            "metadata",
+            Ty::Map,
+            "#{}",
+            "strings by which it is found later",
+        ),
+        Opt::new(
+            "env",
+            Ty::Map,
+            "#{}",
+            "variables of every process in it; secrets are welcome",
+        ),
         Opt::new(
             "secure",
             Ty::Bool,
             "false",
             "only who has its token may talk to its envd; this handle has it. Of the seed's templates only those with envd 0.2.0 or newer",
         ),
-        Opt::new("auto_pause", Ty::Bool, "false", "when its time is up it is paused, not ended"),
-        Opt::new("keep", Ty::Bool, "false", "leave it alone when the run ends"),
+        Opt::new(
+            "auto_pause",
+            Ty::Bool,
+            "false",
+            "when its time is up it is paused, not ended",
+        ),
+        Opt::new(
+            "keep",
+            Ty::Bool,
+            "false",
+            "leave it alone when the run ends",
+        ),
     ],
     returns: "a Sandbox",
     errors: ERRORS,
@@ -106,8 +131,18 @@ pub const LIST: Function = Function {
           `create_sandbox` makes have some.",
     options: &[
         Opt::new("state", Ty::Str, "both", "`running` or `paused`"),
-        Opt::new("metadata", Ty::Map, "#{}", "only those that have all of these strings"),
-        Opt::new("template", Ty::Str, "any", "only those of this template, by id or alias"),
+        Opt::new(
+            "metadata",
+            Ty::Map,
+            "#{}",
+            "only those that have all of these strings",
+        ),
+        Opt::new(
+            "template",
+            Ty::Str,
+            "any",
+            "only those of this template, by id or alias",
+        ),
         Opt::new("limit", Ty::Int, "all", "at most so many"),
     ],
     returns: "an array of maps with `id`, `client`, `template`, `alias`, `state`, `started_at`, `end_at`, `cpu_count`, `memory_mb`, `disk_mb`, \
@@ -148,7 +183,10 @@ fn create(call: &mut Call) -> Result<Dynamic, Raise> {
     let (api, template) = (call.receiver::<E2b>()?, call.string(0)?);
     let item = format!("sandbox of {template}");
     if cluster_api::only_planned(call, "e2b", item, Action::Create, None) {
-        return Ok(Dynamic::from(SandboxHandle::planned(api, format!("of {template}"))));
+        return Ok(Dynamic::from(SandboxHandle::planned(
+            api,
+            format!("of {template}"),
+        )));
     }
     let new = NewSandbox {
         template,
@@ -174,7 +212,10 @@ fn list(call: &mut Call) -> Result<Dynamic, Raise> {
     };
     let limit = match call.opt_int("limit") {
         Some(limit) => Some(usize::try_from(limit).map_err(|_| {
-            Failure::usage("script.option", format!("`limit` of `{}` is not negative", call.name()))
+            Failure::usage(
+                "script.option",
+                format!("`limit` of `{}` is not negative", call.name()),
+            )
         })?),
         None => None,
     };

@@ -36,7 +36,12 @@ pub const INFO: Function = Function {
 pub const WAIT_UNTIL_READY: Function = Function {
     name: "wait_until_ready",
     doc: "Waits until its envd answers through the client-proxy.",
-    options: &[Opt::new("timeout", Ty::Duration, "\"30s\"", "the end of patience")],
+    options: &[Opt::new(
+        "timeout",
+        Ty::Duration,
+        "\"30s\"",
+        "the end of patience",
+    )],
     errors: ENVD_ERRORS,
     example: "sandbox.wait_until_ready()",
     body: wait_until_ready,
@@ -50,8 +55,16 @@ pub const SET_TIMEOUT: Function = Function {
     errors: ERRORS,
     example: "sandbox.set_timeout(\"30m\")",
     body: |call| {
-        let (handle, life) = (call.receiver::<SandboxHandle>()?, seconds(call.duration(0)?));
-        if changes(call, &handle, Action::Update, Some(format!("~ timeout: {life} s\n"))) {
+        let (handle, life) = (
+            call.receiver::<SandboxHandle>()?,
+            seconds(call.duration(0)?),
+        );
+        if changes(
+            call,
+            &handle,
+            Action::Update,
+            Some(format!("~ timeout: {life} s\n")),
+        ) {
             let id = handle.get()?.id;
             call.wait_ok(handle.api.set_sandbox_timeout(&id, life))?;
         }
@@ -63,12 +76,24 @@ pub const SET_TIMEOUT: Function = Function {
 pub const REFRESH: Function = Function {
     name: "refresh",
     doc: "Has it live at least so long from now on; never shortens. Under `--plan` it is shown and not done.",
-    params: &[Param::new("duration", Ty::Duration, "from now on, up to an hour")],
+    params: &[Param::new(
+        "duration",
+        Ty::Duration,
+        "from now on, up to an hour",
+    )],
     errors: ERRORS,
     example: "sandbox.refresh(\"5m\")",
     body: |call| {
-        let (handle, life) = (call.receiver::<SandboxHandle>()?, seconds(call.duration(0)?));
-        if changes(call, &handle, Action::Update, Some(format!("~ at least: {life} s\n"))) {
+        let (handle, life) = (
+            call.receiver::<SandboxHandle>()?,
+            seconds(call.duration(0)?),
+        );
+        if changes(
+            call,
+            &handle,
+            Action::Update,
+            Some(format!("~ at least: {life} s\n")),
+        ) {
             let id = handle.get()?.id;
             call.wait_ok(handle.api.refresh_sandbox(&id, life))?;
         }
@@ -86,7 +111,11 @@ pub const PAUSE_SANDBOX: Function = Function {
         let handle = call.receiver::<SandboxHandle>()?;
         if changes(call, &handle, Action::Stop, None) {
             let id = handle.get()?.id;
-            let _wait = call.session.run.reporter().wait_for(format!("the snapshot of sandbox {id}"));
+            let _wait = call
+                .session
+                .run
+                .reporter()
+                .wait_for(format!("the snapshot of sandbox {id}"));
             call.wait_ok(handle.api.pause_sandbox(&id))?;
         }
         Ok(Dynamic::UNIT)
@@ -97,12 +126,20 @@ pub const PAUSE_SANDBOX: Function = Function {
 pub const RESUME: Function = Function {
     name: "resume",
     doc: "Has it run again after a pause, with the same id. Under `--plan` it is shown and not done.",
-    options: &[Opt::new("timeout", Ty::Duration, "\"5m\"", "how long it lives from now on")],
+    options: &[Opt::new(
+        "timeout",
+        Ty::Duration,
+        "\"5m\"",
+        "how long it lives from now on",
+    )],
     errors: ERRORS,
     example: "sandbox.resume(#{ timeout: \"10m\" })",
     body: |call| {
         let handle = call.receiver::<SandboxHandle>()?;
-        let life = seconds(call.opt_duration("timeout").unwrap_or(Duration::from_secs(300)));
+        let life = seconds(
+            call.opt_duration("timeout")
+                .unwrap_or(Duration::from_secs(300)),
+        );
         if changes(call, &handle, Action::Start, None) {
             let sandbox = handle.get()?;
             let now = call.wait_ok(handle.api.resume_sandbox(&sandbox, life))?;

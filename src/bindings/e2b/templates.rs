@@ -25,19 +25,49 @@ const MAP: &str = "a map with `id`, `build`, `aliases`, `cpu_count`, `memory_mb`
 const REQUESTED: &str = "a map with `template`, `build` (ids, empty under `--plan`) and `aliases`";
 const STATUS: &str = "a map with `template`, `id`, `status` (`waiting`, `building`, `ready`, `error`), `logs` and `reason` (`message`, `step`; `()` without one)";
 const SHAPE: &[Opt] = &[
-    Opt::new("alias", Ty::Str, "", "what it is called besides its id: lower case, digits, `-`, `_`; upstream asks for one"),
-    Opt::new("dockerfile", Ty::Str, "\"\"", "the text that the seed keeps and does not build"),
+    Opt::new(
+        "alias",
+        Ty::Str,
+        "",
+        "what it is called besides its id: lower case, digits, `-`, `_`; upstream asks for one",
+    ),
+    Opt::new(
+        "dockerfile",
+        Ty::Str,
+        "\"\"",
+        "the text that the seed keeps and does not build",
+    ),
     Opt::new("cpu", Ty::Int, "2", "processors of its sandboxes"),
-    Opt::new("memory_mb", Ty::Int, "1024", "memory of its sandboxes in MiB, even"),
+    Opt::new(
+        "memory_mb",
+        Ty::Int,
+        "1024",
+        "memory of its sandboxes in MiB, even",
+    ),
     Opt::new("start_cmd", Ty::Str, "", "what runs in it from the start"),
-    Opt::new("ready_cmd", Ty::Str, "", "what must succeed before it counts as started"),
-    Opt::new("team", Ty::Str, "the user's default team", "the id of the team that has it"),
+    Opt::new(
+        "ready_cmd",
+        Ty::Str,
+        "",
+        "what must succeed before it counts as started",
+    ),
+    Opt::new(
+        "team",
+        Ty::Str,
+        "the user's default team",
+        "the id of the team that has it",
+    ),
 ];
 
 pub const LIST: Function = Function {
     name: "list_templates",
     doc: "The templates of the team.",
-    options: &[Opt::new("team", Ty::Str, "the default team", "another team's id")],
+    options: &[Opt::new(
+        "team",
+        Ty::Str,
+        "the default team",
+        "another team's id",
+    )],
     returns: "an array of maps as `get_template` gives one",
     errors: ERRORS,
     example: "api.list_templates().map(|template| template.id)",
@@ -77,9 +107,12 @@ pub const GET: Function = Function {
         let (api, name) = (call.receiver::<E2b>()?, call.string(0)?);
         match call.wait_ok(api.find_template(&name))? {
             Some(found) => value::from_serde(&found),
-            None => Err(Failure::new("e2b.not_found", format!("the team has no template `{name}`"))
-                .help("`e2bscript list-templates.rhai` lists those that it has")
-                .into()),
+            None => Err(Failure::new(
+                "e2b.not_found",
+                format!("the team has no template `{name}`"),
+            )
+            .help("`e2bscript list-templates.rhai` lists those that it has")
+            .into()),
         }
     },
     ..Function::BASE
@@ -97,7 +130,13 @@ pub const CREATE: Function = Function {
         let api = call.receiver::<E2b>()?;
         let new = shape(call);
         let item = format!("template {}", new.alias.clone().unwrap_or_default());
-        if cluster_api::only_planned(call, "e2b", item.trim_end().to_owned(), Action::Create, None) {
+        if cluster_api::only_planned(
+            call,
+            "e2b",
+            item.trim_end().to_owned(),
+            Action::Create,
+            None,
+        ) {
             return value::from_serde(&Requested::default());
         }
         value::from_serde(&call.wait_ok(api.create_template(&new))?)
@@ -131,9 +170,19 @@ pub const START_BUILD: Function = Function {
     options: &[
         Opt::new("from_image", Ty::Str, "", "an image of a registry"),
         Opt::new("from_template", Ty::Str, "", "another template"),
-        Opt::new("steps", Ty::Array, "[]", "steps as the API has them: `#{ type: \"RUN\", args: [\"apt-get update\"] }`"),
+        Opt::new(
+            "steps",
+            Ty::Array,
+            "[]",
+            "steps as the API has them: `#{ type: \"RUN\", args: [\"apt-get update\"] }`",
+        ),
         Opt::new("start_cmd", Ty::Str, "", "what runs in it from the start"),
-        Opt::new("ready_cmd", Ty::Str, "", "what must succeed before it counts as started"),
+        Opt::new(
+            "ready_cmd",
+            Ty::Str,
+            "",
+            "what must succeed before it counts as started",
+        ),
     ],
     errors: ERRORS,
     example: "api.start_build(\"9civuib8exntxta6bgdr\", \"7a1e9c52-7d6b-4c52-8ee8-0d6a4d1c6d4e\")",
@@ -142,7 +191,9 @@ pub const START_BUILD: Function = Function {
         if cluster_api::only_planned(call, "e2b", format!("build {build}"), Action::Run, None) {
             return Ok(Dynamic::UNIT);
         }
-        let steps = call.opt("steps").map(|steps| value::to_json(steps, Secrets::Refuse));
+        let steps = call
+            .opt("steps")
+            .map(|steps| value::to_json(steps, Secrets::Refuse));
         let steps = match steps.transpose()? {
             Some(serde_json::Value::Array(steps)) => steps,
             _ => Vec::new(),
@@ -164,7 +215,12 @@ pub const GET_BUILD: Function = Function {
     name: "get_build",
     doc: "How a build is.",
     params: &[TEMPLATE, BUILD],
-    options: &[Opt::new("offset", Ty::Int, "0", "the first line of its log that is wanted")],
+    options: &[Opt::new(
+        "offset",
+        Ty::Int,
+        "0",
+        "the first line of its log that is wanted",
+    )],
     returns: STATUS,
     errors: ERRORS,
     example: "api.get_build(\"9civuib8exntxta6bgdr\", \"7a1e9c52-7d6b-4c52-8ee8-0d6a4d1c6d4e\").status",
@@ -180,10 +236,19 @@ pub const FOLLOW_BUILD: Function = Function {
     name: "follow_build",
     doc: "Asks after a build until it is ready, and calls `line` for each line of its log as it comes; without `line` they are shown. A build that \
           fails is a failure with its reason and the end of its log. Under `--plan` it returns at once.",
-    params: &[TEMPLATE, BUILD, Param::optional("line", Ty::Callback(1), "gets each line of the log")],
+    params: &[
+        TEMPLATE,
+        BUILD,
+        Param::optional("line", Ty::Callback(1), "gets each line of the log"),
+    ],
     options: &[
         Opt::new("timeout", Ty::Duration, "\"10m\"", "the end of patience"),
-        Opt::new("interval", Ty::Duration, "\"1s\"", "pause between questions"),
+        Opt::new(
+            "interval",
+            Ty::Duration,
+            "\"1s\"",
+            "pause between questions",
+        ),
     ],
     returns: STATUS,
     errors: &["e2b.build", "e2b.timeout", "and those of `get_build`"],
@@ -195,7 +260,10 @@ pub const FOLLOW_BUILD: Function = Function {
 pub const SET_PUBLIC: Function = Function {
     name: "set_template_public",
     doc: "Lets every team use a template, or only its own. Under `--plan` it is shown and not done.",
-    params: &[TEMPLATE, Param::new("public", Ty::Bool, "whether others may")],
+    params: &[
+        TEMPLATE,
+        Param::new("public", Ty::Bool, "whether others may"),
+    ],
     errors: ERRORS,
     example: "api.set_template_public(\"9civuib8exntxta6bgdr\", true)",
     body: |call| {
@@ -282,7 +350,9 @@ fn follow(call: &mut Call) -> Result<Dynamic, Raise> {
 
 fn show(call: &Call, callback: Option<&rhai::FnPtr>, news: BuildNews) -> Result<(), Raise> {
     match (news, callback) {
-        (BuildNews::Status(status), _) => crate::bindings::note(call, &format!("the build is {status}")),
+        (BuildNews::Status(status), _) => {
+            crate::bindings::note(call, &format!("the build is {status}"))
+        }
         (BuildNews::Line(line), None) => crate::bindings::note(call, &line),
         (BuildNews::Line(line), Some(callback)) => {
             let _what_it_returns = call.invoke(callback, (line,))?;

@@ -33,8 +33,18 @@ pub const FORWARD: Function = Function {
           it is closed. Every connection finds its own way there, so a lost connection to the host costs only those that were open.",
     params: &[Param::new("port", Ty::Int, "the port that it leads to")],
     options: &[
-        Opt::new("to", Ty::Str, "\"127.0.0.1\"", "the machine that it leads to, as the host knows it"),
-        Opt::new("local_port", Ty::Int, "a free one", "the port of this machine"),
+        Opt::new(
+            "to",
+            Ty::Str,
+            "\"127.0.0.1\"",
+            "the machine that it leads to, as the host knows it",
+        ),
+        Opt::new(
+            "local_port",
+            Ty::Int,
+            "a free one",
+            "the port of this machine",
+        ),
     ],
     returns: "a Tunnel",
     errors: &["ssh.*", "host.forward"],
@@ -82,7 +92,9 @@ pub struct Tunnel {
 fn read(value: &mut Dynamic, get: impl Fn(&Tunnel) -> Dynamic) -> Result<Dynamic, Raise> {
     match value.read_lock::<Tunnel>() {
         Some(tunnel) => Ok(get(&tunnel)),
-        None => Err(Raise::internal("a property of Tunnel was read on another value")),
+        None => Err(Raise::internal(
+            "a property of Tunnel was read on another value",
+        )),
     }
 }
 
@@ -93,7 +105,9 @@ fn forward(call: &mut Call) -> Result<Dynamic, Raise> {
         Some(local) => number(call, local)?,
         None => 0,
     };
-    let to = call.opt_string("to").unwrap_or_else(|| "127.0.0.1".to_owned());
+    let to = call
+        .opt_string("to")
+        .unwrap_or_else(|| "127.0.0.1".to_owned());
     // a host that cannot be reached shows now, not at the first connection
     super::on_host(call, &host, async |remote| remote.connect().await)?;
     let far = Far {
@@ -109,9 +123,12 @@ fn forward(call: &mut Call) -> Result<Dynamic, Raise> {
         Ok::<_, std::io::Error>(Tunnel { port, accepting })
     })?;
     let tunnel = tunnel.map_err(|error| {
-        Failure::new("host.forward", format!("cannot open the port {local} of this machine"))
-            .cause(error.to_string())
-            .help("without `local_port` a free one is taken")
+        Failure::new(
+            "host.forward",
+            format!("cannot open the port {local} of this machine"),
+        )
+        .cause(error.to_string())
+        .help("without `local_port` a free one is taken")
     })?;
     Ok(Dynamic::from(tunnel))
 }
@@ -144,7 +161,8 @@ async fn carry(mut near: TcpStream, far: Arc<Far>) {
     let _unless_it_is_gone = near.set_nodelay(true);
     match far.dial().await {
         Ok(mut stream) => {
-            let copied = copy_bidirectional_with_sizes(&mut near, &mut stream, BUFFER, BUFFER).await;
+            let copied =
+                copy_bidirectional_with_sizes(&mut near, &mut stream, BUFFER, BUFFER).await;
             if let Err(error) = copied {
                 tracing::debug!("a tunnel's connection broke: {error}");
             }
@@ -166,7 +184,10 @@ impl Far {
                 Err(error) => error,
             };
             // nobody listens there: that is an answer
-            let answered = matches!(&error, DialError::Connect { .. } | DialError::Resolve { .. });
+            let answered = matches!(
+                &error,
+                DialError::Connect { .. } | DialError::Resolve { .. }
+            );
             if answered || tries >= TRIES {
                 return Err(error);
             }

@@ -70,7 +70,8 @@ impl Decoder {
             return Err(CodecError::TooLarge(length));
         }
         if head.len() < length {
-            self.buffer.reserve(HEAD + length - self.buffer.len().min(HEAD + length));
+            self.buffer
+                .reserve(HEAD + length - self.buffer.len().min(HEAD + length));
             return Ok(None);
         }
         self.buffer.advance(HEAD);
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn the_published_bytes_are_read_and_written() {
-        let start = br#"{"process":{"cmd":"/bin/bash","args":["-l","-c","echo hi"]},"stdin":false}"#;
+        let start =
+            br#"{"process":{"cmd":"/bin/bash","args":["-l","-c","echo hi"]},"stdin":false}"#;
         assert_eq!(encode(start, false)[..5], [0, 0, 0, 0, 0x4a]);
         assert_eq!(encode(b"{}", true)[..], [2, 0, 0, 0, 2, 0x7b, 0x7d]);
         let data = br#"{"event":{"data":{"stdout":"aGkK"}}}"#;
@@ -128,7 +130,10 @@ mod tests {
     fn what_is_no_envelope_is_refused_before_it_is_held() {
         assert_eq!(decode(&[1, 0, 0, 0, 0], &[]), Err(CodecError::Compressed));
         assert_eq!(decode(&[8, 0, 0, 0, 0], &[]), Err(CodecError::Flags(8)));
-        assert_eq!(decode(&[0, 0xff, 0xff, 0xff, 0xff], &[]), Err(CodecError::TooLarge(u32::MAX as usize)));
+        assert_eq!(
+            decode(&[0, 0xff, 0xff, 0xff, 0xff], &[]),
+            Err(CodecError::TooLarge(u32::MAX as usize))
+        );
         assert_eq!(decode(&[0, 0, 0, 0, 4, 1], &[]), Err(CodecError::Cut));
         assert_eq!(decode(&[0, 0], &[1]), Err(CodecError::Cut));
     }

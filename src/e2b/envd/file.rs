@@ -86,7 +86,8 @@ impl Envd {
         let mut request = self.files(Method::POST, path, Operation::Write)?;
         let boundary = boundary();
         let kind = format!("multipart/form-data; boundary={boundary}");
-        let kind = HeaderValue::from_str(&kind).map_err(|error| Error::Argument(error.to_string()))?;
+        let kind =
+            HeaderValue::from_str(&kind).map_err(|error| Error::Argument(error.to_string()))?;
         request.headers.insert(CONTENT_TYPE, kind);
         request.body = Some(multipart(&boundary, content));
         // the same content at the same place, however often
@@ -102,7 +103,12 @@ impl Envd {
     }
 
     /// The address at which a file is read or written without a token, and the query to it.
-    pub fn signed_url(&self, path: &str, operation: Operation, expires: Option<u64>) -> Result<String, Error> {
+    pub fn signed_url(
+        &self,
+        path: &str,
+        operation: Operation,
+        expires: Option<u64>,
+    ) -> Result<String, Error> {
         let Some(token) = &self.token else {
             return Err(Error::Argument(
                 "only a sandbox that was made with `secure: true`, by this handle, has signed URLs: files of others need none".to_owned(),
@@ -129,7 +135,11 @@ impl Envd {
     /// What is at a path.
     pub async fn stat_file(&self, path: &str) -> Result<Entry, Error> {
         let one: One = self
-            .call("filesystem.Filesystem/Stat", &json!({ "path": path }), Repeat::Safe)
+            .call(
+                "filesystem.Filesystem/Stat",
+                &json!({ "path": path }),
+                Repeat::Safe,
+            )
             .await?;
         Ok(one.entry)
     }
@@ -137,14 +147,19 @@ impl Envd {
     /// What is in a directory, and below it down to `depth`.
     pub async fn list_files(&self, path: &str, depth: u32) -> Result<Vec<Entry>, Error> {
         let body = json!({ "path": path, "depth": depth });
-        let many: Many = self.call("filesystem.Filesystem/ListDir", &body, Repeat::Safe).await?;
+        let many: Many = self
+            .call("filesystem.Filesystem/ListDir", &body, Repeat::Safe)
+            .await?;
         Ok(many.entries)
     }
 
     /// Makes a directory and those above it. `false`: it is there already.
     pub async fn make_dir(&self, path: &str) -> Result<bool, Error> {
         let body = json!({ "path": path });
-        match self.nothing("filesystem.Filesystem/MakeDir", &body, Repeat::Safe).await {
+        match self
+            .nothing("filesystem.Filesystem/MakeDir", &body, Repeat::Safe)
+            .await
+        {
             Ok(()) => Ok(true),
             Err(Error::Rpc { error, .. }) if error.code == "already_exists" => Ok(false),
             Err(error) => Err(error),
@@ -154,21 +169,26 @@ impl Envd {
     /// Moves a file or directory, over what is there.
     pub async fn move_file(&self, from: &str, to: &str) -> Result<Entry, Error> {
         let body = json!({ "source": from, "destination": to });
-        let one: One = self.call("filesystem.Filesystem/Move", &body, Repeat::Never).await?;
+        let one: One = self
+            .call("filesystem.Filesystem/Move", &body, Repeat::Never)
+            .await?;
         Ok(one.entry)
     }
 
     /// Removes a file, or a directory with all that is in it; what is not there is no failure.
     pub async fn remove_file(&self, path: &str) -> Result<(), Error> {
         let body = json!({ "path": path });
-        self.nothing("filesystem.Filesystem/Remove", &body, Repeat::Safe).await
+        self.nothing("filesystem.Filesystem/Remove", &body, Repeat::Safe)
+            .await
     }
 
     fn files(&self, method: Method, path: &str, operation: Operation) -> Result<Request, Error> {
         let mut request = self.request(method, "/files")?;
         request.timeout = PATIENCE;
         let mut query = request.url.query_pairs_mut();
-        query.append_pair("path", path).append_pair("username", &self.user);
+        query
+            .append_pair("path", path)
+            .append_pair("username", &self.user);
         if let Some(token) = &self.token {
             let sum = signature(path, operation, &self.user, token.expose(), None);
             query.append_pair("signature", &sum);

@@ -110,7 +110,9 @@ impl Envd {
         repeat: Repeat,
     ) -> Result<T, Error> {
         let mut request = self.request(Method::POST, &format!("/{method}"))?;
-        request.headers.insert(PROTOCOL, HeaderValue::from_static("1"));
+        request
+            .headers
+            .insert(PROTOCOL, HeaderValue::from_static("1"));
         let request = request.json(body.to_string());
         let answer = self.link.send(&request, repeat).await?;
         if answer.status.as_u16() == 200 {
@@ -143,6 +145,7 @@ fn rpc_error(value: &Value) -> Option<RpcError> {
 }
 
 fn header(text: &str) -> Result<HeaderValue, Error> {
-    HeaderValue::from_str(text)
-        .map_err(|_| Error::Argument("a user, host or token has characters that no header holds".to_owned()))
+    HeaderValue::from_str(text).map_err(|_| {
+        Error::Argument("a user, host or token has characters that no header holds".to_owned())
+    })
 }

@@ -200,8 +200,9 @@ impl Envd {
         }
         if !start.env.is_empty() {
             let env = start.env.iter();
-            let env: BTreeMap<&str, &str> =
-                env.map(|(name, value)| (name.as_str(), value.expose())).collect();
+            let env: BTreeMap<&str, &str> = env
+                .map(|(name, value)| (name.as_str(), value.expose()))
+                .collect();
             process.insert("envs".to_owned(), json!(env));
         }
         if let Some(cwd) = &start.cwd {
@@ -231,7 +232,9 @@ impl Envd {
 
     /// What envd has started and still runs, whoever started it.
     pub async fn list_processes(&self) -> Result<Vec<ProcessInfo>, Error> {
-        let list: List = self.call("process.Process/List", &json!({}), Repeat::Safe).await?;
+        let list: List = self
+            .call("process.Process/List", &json!({}), Repeat::Safe)
+            .await?;
         let processes = list.processes.into_iter().map(|one| ProcessInfo {
             pid: one.pid,
             tag: one.tag,
@@ -243,32 +246,50 @@ impl Envd {
     }
 
     /// Writes to a process's standard input, or to its terminal.
-    pub async fn send_input(&self, process: &Selector, bytes: &[u8], pty: bool) -> Result<(), Error> {
+    pub async fn send_input(
+        &self,
+        process: &Selector,
+        bytes: &[u8],
+        pty: bool,
+    ) -> Result<(), Error> {
         let name = if pty { "pty" } else { "stdin" };
         let body = json!({ "process": process.json(), "input": { name: STANDARD.encode(bytes) } });
-        self.nothing("process.Process/SendInput", &body, Repeat::Never).await
+        self.nothing("process.Process/SendInput", &body, Repeat::Never)
+            .await
     }
 
     /// Ends a process's standard input; not of one with a terminal. The seed's envd cannot.
     pub async fn close_input(&self, process: &Selector) -> Result<(), Error> {
         let body = json!({ "process": process.json() });
-        self.nothing("process.Process/CloseStdin", &body, Repeat::Safe).await
+        self.nothing("process.Process/CloseStdin", &body, Repeat::Safe)
+            .await
     }
 
     /// Sends SIGKILL, or SIGTERM.
     pub async fn send_signal(&self, process: &Selector, kill: bool) -> Result<(), Error> {
-        let signal = if kill { "SIGNAL_SIGKILL" } else { "SIGNAL_SIGTERM" };
+        let signal = if kill {
+            "SIGNAL_SIGKILL"
+        } else {
+            "SIGNAL_SIGTERM"
+        };
         let body = json!({ "process": process.json(), "signal": signal });
-        self.nothing("process.Process/SendSignal", &body, Repeat::Never).await
+        self.nothing("process.Process/SendSignal", &body, Repeat::Never)
+            .await
     }
 
     /// Gives a process's terminal another size.
     pub async fn resize(&self, process: &Selector, cols: u32, rows: u32) -> Result<(), Error> {
         let body = json!({ "process": process.json(), "pty": size(cols, rows) });
-        self.nothing("process.Process/Update", &body, Repeat::Safe).await
+        self.nothing("process.Process/Update", &body, Repeat::Safe)
+            .await
     }
 
-    pub(super) async fn nothing(&self, method: &str, body: &Value, repeat: Repeat) -> Result<(), Error> {
+    pub(super) async fn nothing(
+        &self,
+        method: &str,
+        body: &Value,
+        repeat: Repeat,
+    ) -> Result<(), Error> {
         let _done: Nothing = self.call(method, body, repeat).await?;
         Ok(())
     }

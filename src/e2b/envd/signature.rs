@@ -21,7 +21,13 @@ impl Operation {
 }
 
 /// What envd expects as `signature`. `expires` is in seconds since 1970.
-pub fn signature(path: &str, operation: Operation, user: &str, token: &str, expires: Option<u64>) -> String {
+pub fn signature(
+    path: &str,
+    operation: Operation,
+    user: &str,
+    token: &str,
+    expires: Option<u64>,
+) -> String {
     let mut text = format!("{path}:{}:{user}:{token}", operation.word());
     if let Some(expires) = expires {
         text.push_str(&format!(":{expires}"));
@@ -37,6 +43,9 @@ mod tests {
     fn the_published_signatures_come_out() {
         let of = |expires| signature("/home/user/a.txt", Operation::Read, "user", "tok", expires);
         assert_eq!(of(None), "v1_p0WqJQYCLtO6YX+e4h7VbpybRsdJbMbIw7clYpulIJk");
-        assert_eq!(of(Some(1767225600)), "v1_E2iT5TT/lj0YN17TRqw2UfRFf6ZKxUBjh+vJaQrcnIA");
+        assert_eq!(
+            of(Some(1767225600)),
+            "v1_E2iT5TT/lj0YN17TRqw2UfRFf6ZKxUBjh+vJaQrcnIA"
+        );
     }
 }

@@ -44,7 +44,10 @@ impl Envd {
         let mut request = self.request(Method::POST, &format!("/{method}"))?;
         let headers = &mut request.headers;
         headers.insert(PROTOCOL, HeaderValue::from_static("1"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/connect+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/connect+json"),
+        );
         headers.insert(PING, HeaderValue::from(KEEPALIVE));
         if let Some(limit) = limit {
             let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -113,14 +116,18 @@ impl<T: DeserializeOwned> Stream<T> {
             let chunk = tokio::time::timeout(SILENCE, self.answer.inner.chunk()).await;
             match chunk {
                 Ok(Ok(Some(chunk))) => self.decoder.push(&chunk),
-                Ok(Ok(None)) => return Err(self.cut("it ended without its last message".to_owned())),
+                Ok(Ok(None)) => {
+                    return Err(self.cut("it ended without its last message".to_owned()));
+                }
                 Ok(Err(error)) => {
                     let error = error.without_url();
                     return Err(self.cut(error.to_string()));
                 }
                 Err(_) => {
                     let silence = humantime::format_duration(SILENCE);
-                    return Err(self.cut(format!("nothing came for {silence}, not even a sign of life")));
+                    return Err(self.cut(format!(
+                        "nothing came for {silence}, not even a sign of life"
+                    )));
                 }
             }
         }

@@ -60,7 +60,10 @@ impl Watch {
             let Some(changed) = message.filesystem else {
                 continue;
             };
-            let kind = changed.kind.strip_prefix("EVENT_TYPE_").unwrap_or(&changed.kind);
+            let kind = changed
+                .kind
+                .strip_prefix("EVENT_TYPE_")
+                .unwrap_or(&changed.kind);
             return Ok(Some(FileEvent {
                 name: changed.name,
                 kind: kind.to_lowercase(),
