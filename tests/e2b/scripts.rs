@@ -136,7 +136,7 @@ fn wrong_keys_are_told_before_anything_is_sent() {
 fn a_plan_makes_nothing() {
     let fake = Fake::start(|_| {});
     let script = "let s = api.create_sandbox(\"base\"); s.pause(); s.run([\"true\"]); s.kill(); api.delete_template(\"base\"); \
-                  try { s.id } catch (e) { e.kind }";
+                  let kind = \"\"; try { s.id } catch (e) { kind = e.kind; } kind";
     let ran = fake.run_with(&["--plan"], script);
     assert_eq!(
         (ran.code, ran.stdout.trim()),
