@@ -6,8 +6,6 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
-mod common;
-
 #[path = "e2b/answers.rs"]
 mod answers;
 #[path = "e2b/envd.rs"]

@@ -140,7 +140,6 @@ impl Link {
     /// Sends a request and reads the whole answer, whatever its status is.
     pub async fn send(&self, request: &Request, repeat: Repeat) -> Result<Response, Error> {
         self.tried(
-            request,
             repeat,
             |via| self.http.request(request, via),
             |answer| (answer.status, after(&answer.headers)),
@@ -151,7 +150,6 @@ impl Link {
     /// Sends a request; the body of the answer is still to come, and nothing bounds the time it takes.
     pub async fn open(&self, request: &Request, repeat: Repeat) -> Result<http::Answer, Error> {
         self.tried(
-            request,
             repeat,
             |via| self.http.open(request, via),
             |answer| (answer.inner.status(), after(answer.inner.headers())),
@@ -161,7 +159,6 @@ impl Link {
 
     async fn tried<'a, T, F: Future<Output = Result<T, HttpError>>>(
         &'a self,
-        request: &Request,
         repeat: Repeat,
         send: impl Fn(&'a Via) -> F,
         status: impl Fn(&T) -> (StatusCode, Option<Duration>),

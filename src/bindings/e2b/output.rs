@@ -132,10 +132,6 @@ impl Tail {
         let from = self.0.len().saturating_sub(KEPT);
         String::from_utf8_lossy(self.0.get(from..).unwrap_or_default()).into_owned()
     }
-
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 #[cfg(test)]

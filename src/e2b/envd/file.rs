@@ -45,7 +45,7 @@ impl Envd {
 
     /// Brings a file's content to this machine, whatever its size, beside its place and then into it.
     pub async fn download_file(&self, path: &str, local: &std::path::Path) -> Result<u64, Error> {
-        let mut request = self.files(Method::GET, path, Operation::Read)?;
+        let request = self.files(Method::GET, path, Operation::Read)?;
         let lost = |source| Error::Http {
             service: Service::Sandboxes,
             source,
