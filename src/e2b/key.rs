@@ -90,6 +90,7 @@ impl E2b {
     pub async fn rename_api_key(&self, id: &str, name: &str) -> Result<(), Error> {
         let ask = Ask {
             method: Method::PATCH,
+            expect: &[200, 202, 204],
             body: Some(json!({ "name": name })),
             ..Ask::get(path(&["api-keys", id]), Need::Session)
         };

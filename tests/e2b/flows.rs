@@ -26,7 +26,7 @@ fn a_platform_that_works_is_found_to() {
     ];
     for step in steps {
         let line = ran
-            .stderr
+            .stdout
             .lines()
             .find(|line| line.trim_start().starts_with(step));
         assert!(
@@ -103,7 +103,7 @@ fn old_sandboxes_are_ended() {
     let ran = fake.run(&format!("{script}sandboxes::overview((), #{{}});\nsandboxes::kill((), #{{ older_than: \"200000h\" }});"));
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("running") && ran.stderr.contains("0 of 0 sandboxes"),
+        ran.stdout.contains("running") && ran.stderr.contains("0 of 0 sandboxes"),
         "{}",
         ran.stderr
     );

@@ -109,6 +109,8 @@ fn connect(call: &mut Call) -> Result<Dynamic, Raise> {
         let value = call
             .opt_text(name)
             .filter(|text| !text.expose().is_empty())?;
+        // before it can show in the error about it
+        cluster_api::keep_token(call, Some(&value));
         let source = source
             .clone()
             .unwrap_or_else(|| format!("the option `{name}`"));
