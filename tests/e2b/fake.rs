@@ -82,6 +82,12 @@ impl Fake {
         self.state.lock().unwrap()
     }
 
+    /// How many sandboxes were made, and how many are there.
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.made, state.sandboxes.len())
+    }
+
     /// The command that runs a script which has `api`.
     pub fn command(&self, options: &[&str], text: &str) -> Command {
         let script = self.home.path().join("test.rhai");

@@ -94,7 +94,7 @@ fn an_interrupted_run_leaves_no_sandbox() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert_eq!(
-            (fake.state().made, fake.state().sandboxes.len()),
+            fake.counts(),
             (1, 0),
             "{stderr}"
         );
@@ -239,7 +239,7 @@ fn many_sandboxes_at_once_are_made_used_and_ended() {
         "{}",
         ran.stderr
     );
-    assert_eq!((fake.state().made, fake.state().sandboxes.len()), (50, 0));
+    assert_eq!(fake.counts(), (50, 0));
 }
 
 #[test]
