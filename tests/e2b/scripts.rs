@@ -93,11 +93,7 @@ fn an_interrupted_run_leaves_no_sandbox() {
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(130), "{stderr}");
-        assert_eq!(
-            fake.counts(),
-            (1, 0),
-            "{stderr}"
-        );
+        assert_eq!(fake.counts(), (1, 0), "{stderr}");
         assert!(
             stderr.contains("which the script left, was killed"),
             "{stderr}"
