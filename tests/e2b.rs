@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )] // a test fails by panicking
 
+mod common;
+
 #[path = "e2b/answers.rs"]
 mod answers;
 #[path = "e2b/envd.rs"]
@@ -22,3 +24,5 @@ mod replay;
 mod requests;
 #[path = "e2b/scripts.rs"]
 mod scripts;
+#[path = "e2b/tunnel.rs"]
+mod tunnel;
