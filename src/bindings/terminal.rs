@@ -19,7 +19,7 @@ pub static MODULE: Module = Module {
     doc: "Commands of this machine that have the terminal for themselves. For output that a script reads there is `secret::command`; for hosts, \
           their own methods.",
     functions: &[Function {
-        name: "run",
+        name: "command",
         doc: "Runs a command of this machine with this program's terminal, and waits for its end. Under `--plan` it is shown and not run.",
         params: &[Param::new(
             "words",
@@ -34,7 +34,7 @@ pub static MODULE: Module = Module {
         )],
         returns: "its exit code; 128 and the signal's number when one ended it; 0 under `--plan`",
         errors: &["terminal.command", "script.option"],
-        example: "terminal::run([\"true\"], #{ env: #{ GREETING: \"hello\" } })",
+        example: "terminal::command([\"true\"], #{ env: #{ GREETING: \"hello\" } })",
         body: run,
         ..Function::BASE
     }],
@@ -45,7 +45,7 @@ fn run(call: &mut Call) -> Result<Dynamic, Raise> {
     let words = call.strings(0)?;
     let Some((program, args)) = words.split_first() else {
         return Err(
-            Failure::usage("script.argument", "`terminal::run` needs a program to run").into(),
+            Failure::usage("script.argument", "`terminal::command` needs a program to run").into(),
         );
     };
     let shown =

@@ -12,7 +12,7 @@ fn a_port_leads_to_a_service_beside_the_host_and_a_command_sees_it() {
         "let host = ssh::host(\"127.0.0.1\", #{{ port: {}, key: {:?}, known_hosts: {:?} }});\n\
          let tunnel = host.forward({port});\n\
          print(http::get(`http://${{tunnel.address}}/health`).text());\n\
-         let code = terminal::run([\"sh\", \"-c\", \"exit $CODE\"], #{{ env: #{{ CODE: \"7\" }} }});\n\
+         let code = terminal::command([\"sh\", \"-c\", \"exit $CODE\"], #{{ env: #{{ CODE: \"7\" }} }});\n\
          tunnel.close();\n\
          exit(code);",
         sshd.port,
