@@ -44,9 +44,11 @@ pub static MODULE: Module = Module {
 fn run(call: &mut Call) -> Result<Dynamic, Raise> {
     let words = call.strings(0)?;
     let Some((program, args)) = words.split_first() else {
-        return Err(
-            Failure::usage("script.argument", "`terminal::command` needs a program to run").into(),
-        );
+        return Err(Failure::usage(
+            "script.argument",
+            "`terminal::command` needs a program to run",
+        )
+        .into());
     };
     let shown =
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
