@@ -9,6 +9,7 @@ pub mod check;
 pub mod cli;
 pub mod consul;
 pub mod diag;
+pub mod e2b;
 pub mod engine;
 pub mod env_file;
 pub mod explain;

@@ -13,7 +13,9 @@ use e2bscript::engine::registry::Function;
 
 /// Handles that no example can make without a machine or a server: of an example that begins with
 /// one, only the syntax is looked at here. The tests on real machines run those.
-const HANDLES: &[&str] = &["consul", "db", "host", "nomad", "response", "tx"];
+const HANDLES: &[&str] = &[
+    "api", "consul", "db", "host", "nomad", "process", "response", "sandbox", "tunnel", "tx",
+];
 
 fn functions() -> Vec<(String, &'static Function)> {
     let registry = registry();

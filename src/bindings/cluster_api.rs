@@ -118,7 +118,8 @@ fn trust(call: &Call) -> Result<Trust, Raise> {
     })
 }
 
-fn peers(call: &Call) -> Result<Vec<Peer>, Raise> {
+/// The hosts of the option `via`.
+pub fn peers(call: &Call) -> Result<Vec<Peer>, Raise> {
     let Some(given) = call.opt("via") else {
         return Ok(Vec::new());
     };
@@ -147,7 +148,7 @@ fn peers(call: &Call) -> Result<Vec<Peer>, Raise> {
 }
 
 /// Says that another server is asked, and counts what is asked.
-fn hooks(call: &Call, api: &'static str) -> Hooks {
+pub fn hooks(call: &Call, api: &'static str) -> Hooks {
     let reporter = call.session.run.reporter().clone();
     let wire = call.session.run.wire().clone();
     Hooks {

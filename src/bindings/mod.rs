@@ -6,6 +6,7 @@
 pub mod args;
 mod cluster_api;
 pub mod consul;
+pub mod e2b;
 pub mod env;
 mod failures;
 pub mod fs;
@@ -21,6 +22,7 @@ pub mod secret;
 pub mod ssh;
 pub mod state;
 pub mod task;
+pub mod terminal;
 pub mod time;
 pub mod toml;
 
@@ -37,6 +39,7 @@ use crate::secret::Secret;
 pub static REGISTRY: Registry = Registry::new(&[
     &args::MODULE,
     &consul::MODULE,
+    &e2b::MODULE,
     &env::MODULE,
     &fs::MODULE,
     &hash::MODULE,
@@ -50,6 +53,7 @@ pub static REGISTRY: Registry = Registry::new(&[
     &ssh::MODULE,
     &state::MODULE,
     &task::MODULE,
+    &terminal::MODULE,
     &time::MODULE,
     &toml::MODULE,
 ]);

@@ -99,7 +99,7 @@ pub static MODULE: Module = Module {
             ..Function::BASE
         },
     ],
-    types: &[&host::TYPE, &host::RESULT],
+    types: &[&host::TYPE, &host::RESULT, &host::TUNNEL],
 };
 
 fn new_host(call: &mut Call) -> Result<Dynamic, Raise> {

@@ -131,6 +131,8 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
         Some(limit) => context::with_deadline("--timeout", limit, || host.run(&ast)),
         None => host.run(&ast),
     });
+    // before the connections that it takes are ended
+    crate::bindings::e2b::settle(&session);
     crate::bindings::pg::settle(&session);
     crate::bindings::host::settle(&session);
     match result {

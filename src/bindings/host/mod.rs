@@ -1,6 +1,7 @@
 //! The handle of a host, its methods by subject.
 
 mod command;
+mod forward;
 mod result;
 mod state;
 mod sync;
@@ -23,7 +24,8 @@ use crate::report::HostWire;
 use crate::ssh::{self, HostKeyPolicy, Options, Ssh, Target};
 use crate::wire::{BoxFuture, BoxStream, DialError, Dialer};
 
-pub use result::{RESULT, RunResult};
+pub use forward::TUNNEL;
+pub use result::{Ended, RESULT, RunResult};
 
 pub static TYPE: Type = Type {
     name: "Host",
@@ -45,6 +47,7 @@ pub static TYPE: Type = Type {
         state::ENSURE,
         state::FACTS,
         state::MISSING,
+        forward::FORWARD,
     ],
     properties: &[
         Property {
