@@ -13,13 +13,13 @@ help: ## Show this list
 
 # --- the two set-up commands
 
-lab: ## Build, start the rehearsal cluster and run deploy.rhai on it
+lab: ## Build, start the rehearsal cluster, run deploy.rhai on it and validate it with a sandbox
 	@tools/toolchain.sh
 	@tools/packages.sh lab
 	@$(MAKE) --no-print-directory build
-	$(LAB) run deploy.rhai
+	$(LAB) run deploy.rhai --validate
 	@echo
-	@echo 'The rehearsal cluster is up and deploy.rhai has run on it. What to try next:'
+	@echo 'The rehearsal cluster is up, deployed, and has run a sandbox. What to try next:'
 	@printf '  %-48s %s\n' \
 	    '$(LAB) run deploy.rhai --plan' 'what would change: nothing' \
 	    '$(LAB) run check-cluster.rhai' 'is every host well?' \

@@ -48,12 +48,9 @@ pub fn prepare(lab: &Lab, node: &Node, layers: &[&Path], hosts: &str, docker: bo
     }
     authorize(lab, &root)?;
     if node.role == Role::Client && docker {
-        enable(&root, "multi-user.target.wants", library("docker.service"))?;
-        enable(
-            &root,
-            "multi-user.target.wants",
-            library("containerd.service"),
-        )?;
+        for unit in ["docker.service", "containerd.service", "e2blab-base.service"] {
+            enable(&root, "multi-user.target.wants", library(unit))?;
+        }
         enable(&root, "sockets.target.wants", library("docker.socket"))?;
     }
     Ok(())
