@@ -48,7 +48,11 @@ pub fn prepare(lab: &Lab, node: &Node, layers: &[&Path], hosts: &str, docker: bo
     }
     authorize(lab, &root)?;
     if node.role == Role::Client && docker {
-        for unit in ["docker.service", "containerd.service", "e2blab-base.service"] {
+        for unit in [
+            "docker.service",
+            "containerd.service",
+            "e2blab-base.service",
+        ] {
             enable(&root, "multi-user.target.wants", library(unit))?;
         }
         enable(&root, "sockets.target.wants", library("docker.socket"))?;

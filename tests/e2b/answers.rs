@@ -29,7 +29,10 @@ fn filled(value: &Value) -> Value {
 }
 
 pub fn vectors(file: &str) -> Vec<Value> {
-    let path = format!("{}/lab/standin/tests/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
+    let path = format!(
+        "{}/lab/standin/tests/vectors/{file}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
