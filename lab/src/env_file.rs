@@ -124,6 +124,8 @@ fn text(lab: &Lab, subnets: Subnets, cluster: &Cluster, sums: &Checksums) -> Str
         ("POSTGRES_SSLMODE", "verify-full".to_owned()),
         ("POSTGRES_SSLROOTCERT", path(database::CA)),
         ("ARTIFACTS_DIR", path("artifacts/bin")),
+        // keys of another lab would open nothing
+        ("CREDENTIALS_FILE", path("api-creds.env")),
         ("NOMAD_REGION", cluster.region.to_owned()),
         // the stand-ins need little, and a small machine has little
         ("API_MEMORY_MB", MEMORY.to_owned()),
@@ -258,6 +260,7 @@ POSTGRES_DB=postgres
 POSTGRES_SSLMODE=verify-full
 POSTGRES_SSLROOTCERT=/var/lib/e2blab/sample/postgres-ca.pem
 ARTIFACTS_DIR=/var/lib/e2blab/sample/artifacts/bin
+CREDENTIALS_FILE=/var/lib/e2blab/sample/api-creds.env
 NOMAD_REGION=lab
 API_MEMORY_MB=64
 CLIENT_PROXY_MEMORY_MB=64

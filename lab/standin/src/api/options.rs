@@ -45,6 +45,10 @@ pub struct Options {
     /// `DOMAIN_NAME`: what upstream tells clients about where sandboxes are.
     pub domain: Option<String>,
     /// `STANDIN_CLUSTER_BUILDS=fallback`: a team with a cluster builds templates on `TEMPLATE_MANAGER_HOST`. The seed
+    /// What upstream's new builds are made for.
+    pub kernel: String,
+    /// The same of Firecracker, with its commit.
+    pub firecracker: String,
     /// refuses that, its later versions do it.
     pub cluster_builds: bool,
     /// `STANDIN_FAULTS`: the file that says how to misbehave.
@@ -91,6 +95,9 @@ impl Options {
             token_seed: text("SANDBOX_ACCESS_TOKEN_HASH_SEED"),
             logs: variable("LOKI_ADDRESS").is_some() || variable("LOKI_URL").is_some(),
             domain: variable("DOMAIN_NAME"),
+            kernel: variable("DEFAULT_KERNEL_VERSION").unwrap_or("vmlinux-6.1.158".to_owned()),
+            firecracker: variable("DEFAULT_FIRECRACKER_VERSION")
+                .unwrap_or("v1.14.1_431f1fc".to_owned()),
             cluster_builds: text("STANDIN_CLUSTER_BUILDS") == "fallback",
             faults: variable("STANDIN_FAULTS")
                 .unwrap_or("/run/e2blab/faults.json".to_owned())

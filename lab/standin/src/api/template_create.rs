@@ -8,7 +8,7 @@ use super::call::Call;
 use super::cluster;
 use super::database::{Failure, Lease};
 use super::id;
-use super::options::Profile;
+use super::options::{Options, Profile};
 use super::team::Team;
 use super::template::Env;
 use super::time;
@@ -67,13 +67,14 @@ impl Plan {
         &self,
         db: &Lease,
         profile: Profile,
+        options: &Options,
         template: &str,
         team: &Team,
     ) -> Result<String, Failure> {
         let build = id::uuid();
         let (kernel, firecracker) = match profile {
             Profile::Seed => ("vmlinux-6.1.102", "v1.10.1_1fcdaec"),
-            Profile::Upstream => ("vmlinux-6.1.158", "v1.14.1_431f1fc"),
+            Profile::Upstream => (options.kernel.as_str(), options.firecracker.as_str()),
         };
         let insert = "
             INSERT INTO public.env_builds (id, env_id, created_at, updated_at, status, dockerfile, start_cmd, ready_cmd, vcpu,
@@ -222,7 +223,9 @@ async fn write(
         let count = "UPDATE public.envs SET build_count = build_count + 1, updated_at = now() WHERE id = $1";
         db.execute(count, &[&template]).await?;
     }
-    let build = plan.insert(db, profile, template, team).await?;
+    let build = plan
+        .insert(db, profile, &call.platform.options, template, team)
+        .await?;
     if profile == Profile::Upstream {
         alias::assign_tag(db, template, &build, "default").await?;
     }

@@ -50,7 +50,9 @@ pub async fn request(call: &Call) -> Outcome {
             template
         }
     };
-    let build = plan.insert(&db, profile, &template, team).await?;
+    let build = plan
+        .insert(&db, profile, &call.platform.options, &template, team)
+        .await?;
     for tag in &tags {
         alias::assign_tag(&db, &template, &build, tag).await?;
     }
