@@ -68,7 +68,13 @@ fn network(lab: &Lab) {
         "nft add table inet wall; nft 'add chain inet wall input { type filter hook input priority -5; }'; \
          nft add rule inet wall input iifname != lo tcp dport 5008 drop",
     );
-    let rows = expect(lab, &["fail api-1 ports"]);
+    // Without an orchestrator that answers, the API is unavailable.
+    let wanted = [
+        "fail  service api",
+        "fail api-1 API health",
+        "fail api-1 ports",
+    ];
+    let rows = expect(lab, &wanted);
     assert!(rows.contains("cannot reach client-1:5008"), "{rows}");
     lab.ask("client-1", "nft delete table inet wall");
     expect(lab, &[]);
@@ -85,7 +91,9 @@ fn services(lab: &Lab) {
     lab.fault(&["break-service", "orchestrator", "crash"]);
     let wanted = [
         "fail  job orchestrator",
+        "fail  service api",
         "fail  service client-proxy",
+        "fail api-1 API health",
         "fail api-1 Client proxy health",
         "not_checked  service orchestrator",
     ];
