@@ -221,18 +221,77 @@ fn the_main_scripts_closure_keeps_its_helpers_through_two_modules() {
     );
 }
 
-/// The silent one: `check` refuses it.
+/// Rhai remembers a function by its name and its number of arguments, whichever module asked first: left to itself, it would
+/// give one module the other's.
 #[test]
-fn a_modules_closure_takes_the_helper_of_the_module_that_calls_it() {
-    let a = r#"import "std/b" as b; fn helper() { "a" } fn act() { b::act(|| helper()) }"#;
-    let b = r#"fn helper() { "b" } fn act(hook) { hook.call() }"#;
+fn each_module_calls_its_own_functions() {
+    let module = |name: &str| {
+        format!(
+            r#"
+            fn run(c) {{ run(c, #{{}}) }}
+            fn run(c, options) {{ `{name}${{helper(1)}}${{helper(1, 2)}}` }}
+            private fn helper(x) {{ `-${{twice(x)}}` }}
+            private fn helper(x, y) {{ test::each([x], |n| helper(n + y))[0] }}
+            private fn twice(x) {{ x.doubled() }}
+            private fn doubled() {{ this * 2 }}
+            "#
+        )
+    };
+    let (a, b, c) = (module("a"), module("b"), module("c"));
+    let both = r#"
+        import "std/a" as a;
+        import "std/b" as b;
+        fn act() { a::run(()) + b::run(()) + a::run(()) + b::run(()) }
+    "#;
+    let std = [("a", &*a), ("b", &*b), ("c", &*c), ("both", both)];
+    let expected = ["a-2-6", "b-2-6", "c-2-6"].repeat(3);
     assert_eq!(
-        eval_with(&[("a", a), ("b", b)], r#"import "std/a" as a; a::act()"#),
-        "b"
+        eval_with(
+            &std,
+            r#"import "std/a" as a; import "std/b" as b; import "std/c" as c;
+               let said = [];
+               for n in 0..3 { said += [a::run(()), b::run(()), c::run(())]; }
+               said"#
+        ),
+        format!("{expected:?}")
+    );
+    assert_eq!(
+        eval_with(
+            &std,
+            r#"import "std/both" as both; import "std/a" as a; [both::act(), both::act(), a::run(())]"#
+        ),
+        r#"["a-2-6b-2-6a-2-6b-2-6", "a-2-6b-2-6a-2-6b-2-6", "a-2-6"]"#
     );
 }
 
-/// Also silent, also refused: constants and imports of the calling module.
+#[test]
+fn a_modules_functions_have_the_names_that_it_gave_them() {
+    let module = "private fn inner() { test::fail() } fn outer() { inner() }";
+    let error =
+        run_with(&[("a", module)], r#"import "std/a" as a; a::outer()"#).expect_err("it fails");
+    let sources = e2bscript::engine::source::Sources::default();
+    let trace = e2bscript::engine::trace::unwind(&error, &sources, "main.rhai");
+    let entered: Vec<String> = trace
+        .frames
+        .iter()
+        .map(|frame| format!("{:?}", frame.entered))
+        .collect();
+    assert_eq!(entered, [r#"Function("inner")"#, r#"Function("outer")"#]);
+    let hidden = run_with(&[("a", module)], r#"import "std/a" as a; a::inner()"#);
+    assert!(hidden.is_err(), "a private function can be called");
+}
+
+#[test]
+fn a_modules_closure_keeps_the_helpers_of_its_module() {
+    let a = r#"import "std/b" as b; fn helper() { "a" } fn act() { b::act(|| helper()) }"#;
+    let b = r#"fn helper() { "b" } fn act(hook) { hook.call() + helper() }"#;
+    assert_eq!(
+        eval_with(&[("a", a), ("b", b)], r#"import "std/a" as a; a::act()"#),
+        "ab"
+    );
+}
+
+/// Silent, and refused by `check`: constants and imports of the calling module.
 #[test]
 fn a_modules_closure_takes_constants_and_imports_of_the_module_that_calls_it() {
     let a = r#"
@@ -272,21 +331,29 @@ fn a_closure_that_leaves_its_module_cannot_be_called() {
     }
 }
 
-/// `check` refuses it in modules.
 #[test]
-fn a_modules_function_given_by_its_bare_name_is_the_main_scripts() {
+fn a_function_given_by_its_bare_name_is_the_modules_own() {
     let a = r#"fn helper(x) { "a" } fn act() { test::each([1], helper) }"#;
     assert_eq!(
         eval_with(
             &[("a", a)],
             r#"import "std/a" as a; fn helper(x) { "main" } a::act()"#
         ),
-        r#"["main"]"#
-    );
-    assert_eq!(
-        eval_with(&[("a", a)], r#"import "std/a" as a; a::act()"#),
         r#"["a"]"#
     );
+}
+
+/// Silent: a captured variable with the name of a function that others may call, of the script itself or of the module that
+/// calls the closure. What a module keeps for itself does no harm.
+#[test]
+fn a_captured_variable_is_taken_for_a_function_of_its_name() {
+    let own = "fn helper(x) { x } let helper = 1; let f = || type_of(helper); f.call()";
+    assert_eq!(eval(own), "Fn");
+    let main = r#"import "std/a" as a; let helper = 1; a::act(|| type_of(helper))"#;
+    for (access, taken_for) in [("", "Fn"), ("private", "i64")] {
+        let module = format!("{access} fn helper(x) {{ x }} fn act(hook) {{ hook.call() }}");
+        assert_eq!(eval_with(&[("a", &module)], main), taken_for, "{access}");
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl Host {
         super::error_type::register(&mut engine);
         super::secret_type::register(&mut engine);
         exit::register(&mut engine);
+        super::own_calls::register(&mut engine);
         engine.set_module_resolver(SharedResolver(resolver.clone()));
         cancel(&mut engine, &session);
         Host {

@@ -7,6 +7,7 @@ pub mod exit;
 pub mod host;
 pub mod known;
 pub mod library;
+mod own_calls;
 pub mod parallel;
 pub mod raise;
 pub mod register;

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rhai::{AST, Engine, EvalAltResult, ModuleResolver, Position, Scope, Shared};
+use rhai::{AST, Engine, EvalAltResult, ModuleResolver, ParseError, Position, Scope, Shared};
 
 use crate::diag::Failure;
 
 use super::library::{self, Found, Library, Override};
+use super::own_calls;
 use super::source::{Source, Sources, without_shebang};
 
 /// Called once for each override that comes into force.
@@ -21,6 +23,8 @@ pub struct Resolver {
     sources: Sources,
     announce: Box<Announce>,
     modules: Mutex<HashMap<String, Shared<rhai::Module>>>,
+    /// How many modules were compiled, each of which has a number.
+    compiled: AtomicUsize,
 }
 
 thread_local! {
@@ -40,6 +44,7 @@ impl Resolver {
             sources,
             announce,
             modules: Mutex::default(),
+            compiled: AtomicUsize::new(0),
         }
     }
 
@@ -97,16 +102,35 @@ impl Resolver {
         }
     }
 
-    /// Registers and compiles what was found.
+    /// Registers and compiles what was found, to be run.
     pub fn compile(&self, engine: &Engine, found: &Found) -> Result<AST, Box<EvalAltResult>> {
+        self.register(found);
+        self.finish(found, engine.compile(without_shebang(&found.text)))
+    }
+
+    /// The same, to be imported.
+    fn compile_module(&self, engine: &Engine, found: &Found) -> Result<AST, Box<EvalAltResult>> {
+        self.register(found);
+        let number = self.compiled.fetch_add(1, Ordering::Relaxed);
+        let text = without_shebang(&found.text);
+        self.finish(found, own_calls::compile(engine, &text, number))
+    }
+
+    fn register(&self, found: &Found) {
         self.sources.add(Source {
             id: found.id.clone(),
             path: found.path.clone(),
             text: found.text.clone(),
         });
-        let mut ast = engine
-            .compile(without_shebang(&found.text))
-            .map_err(|error| Box::new(EvalAltResult::ErrorParsing(*error.0, error.1)))?;
+    }
+
+    fn finish(
+        &self,
+        found: &Found,
+        ast: Result<AST, ParseError>,
+    ) -> Result<AST, Box<EvalAltResult>> {
+        let mut ast =
+            ast.map_err(|error| Box::new(EvalAltResult::ErrorParsing(*error.0, error.1)))?;
         ast.set_source(found.id.as_str());
         self.sources.index(&found.id, &ast);
         Ok(ast)
@@ -127,7 +151,7 @@ impl Resolver {
         }
         let _entry = Loading::enter(&found.id).map_err(|failure| thrown(failure, position))?;
         let module = self
-            .compile(engine, &found)
+            .compile_module(engine, &found)
             .and_then(|ast| rhai::Module::eval_ast_as_new(Scope::new(), &ast, engine))
             .map_err(|error| {
                 Box::new(EvalAltResult::ErrorInModule(

@@ -5,6 +5,7 @@ use std::fmt;
 use rhai::{EvalAltResult, Position};
 use serde::Serialize;
 
+use super::own_calls::plain_name;
 use super::source::Sources;
 
 /// A place in a script.
@@ -96,7 +97,7 @@ pub fn unwind(error: &EvalAltResult, sources: &Sources, entry: &str) -> Trace {
                 });
                 let entered = match closure {
                     true => Entered::Closure,
-                    false => Entered::Function(name.clone()),
+                    false => Entered::Function(plain_name(name).to_owned()),
                 };
                 (entered, inner, *position, next)
             }
