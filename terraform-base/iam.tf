@@ -17,6 +17,8 @@ locals {
   hosts_may = concat(
     # e2b-join finds the servers with these
     ["read instance-family", "read virtual-network-family"],
+    # e2b-drain sees that a pool is about to terminate the host, and lets it go on
+    ["read instance-pools", "manage instance-pools|where request.operation = 'TerminationProceedInstancePoolInstance'"],
     [
       for ocid in local.secret_ocids : "read secret-bundles|where target.secret.id = '${ocid}'"
     ],

@@ -180,22 +180,29 @@ resource "oci_core_instance_pool" "pool" {
     }
   }
 
-  # Before the pool takes a client away, it waits: time for whoever takes it away to drain it. Shutting down drains as well
-  # (e2b-drain). Its boot volume, with the templates, goes with it.
+  # Before the pool terminates a client, it waits until the host has drained itself and says so (e2b-drain watch), or this
+  # time is up: two minutes longer than a drain may take, for the host to notice. The boot volume, with the templates, goes
+  # with the host either way.
   dynamic "lifecycle_management" {
-    for_each = each.key == "client" ? [var.drain_timeout_seconds] : []
+    for_each = each.key == "client" ? [var.drain_timeout_seconds + 120] : []
     content {
       lifecycle_actions {
         pre_termination {
           is_enabled = true
           timeout    = lifecycle_management.value
           on_timeout {
-            preserve_block_volume_mode = "NONE"
-            preserve_boot_volume_mode  = "NONE"
+            preserve_block_volume_mode = "DELETE_ALWAYS"
+            preserve_boot_volume_mode  = "DELETE_ALWAYS"
           }
         }
       }
     }
+  }
+
+  # The provider's own twenty minutes, and what a pool waits for drains.
+  timeouts {
+    update = "${22 + ceil(var.drain_timeout_seconds / 60)}m"
+    delete = "${22 + ceil(var.drain_timeout_seconds / 60)}m"
   }
 }
 

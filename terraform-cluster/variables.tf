@@ -341,13 +341,13 @@ variable "join_retry_seconds" {
 }
 
 variable "drain_timeout_seconds" {
-  description = "How long a client that goes down may move its work away, and how long the pool waits before it ends one."
+  description = "How long a client that its pool is about to terminate, or that shuts down, may move its work away. OCI turns a host off 15 minutes after it has asked it to shut down, so that counts there at most."
   type        = number
   default     = 600
 
   validation {
-    condition     = var.drain_timeout_seconds >= 10 && var.drain_timeout_seconds <= 7200
-    error_message = "drain_timeout_seconds must be 10 to 7200."
+    condition     = var.drain_timeout_seconds >= 10 && var.drain_timeout_seconds <= 7000
+    error_message = "drain_timeout_seconds must be 10 to 7000: a pool waits two hours at most, and two minutes of it are for the host to notice."
   }
 }
 

@@ -3,7 +3,18 @@
 # a state comes to lie in the tree. The provider is the registry's and is kept beside the other caches; where no
 # registry answers, a provider of the same interface without its code does, if there is one (OCI_PROVIDER_SETUP).
 # Arguments are handed to `terraform test`, for example: tools/terraform.sh -filter=tests/refused.tftest.hcl
+# `tools/terraform.sh validate DIRECTORY…` only validates stacks that lie elsewhere, such as unpacked archives.
 set -euo pipefail
+only_validate=no
+if [[ ${1-} == validate ]]; then
+    only_validate=yes
+    shift
+    mapfile -t elsewhere < <(realpath -e -- "$@")
+    if (($# == 0 || ${#elsewhere[@]} != $#)); then
+        echo "usage: tools/terraform.sh validate DIRECTORY…" >&2
+        exit 2
+    fi
+fi
 cd "$(dirname "$0")/.."
 
 stacks=(terraform-base terraform-cluster)
@@ -23,17 +34,21 @@ if [[ $(printf '%s\n%s\n' "$needs" "$version" | sort -V | head -n 1) != "$needs"
     exit 1
 fi
 
-terraform fmt -check -recursive "${stacks[@]}" || {
-    echo "\`terraform fmt -recursive ${stacks[*]}\` formats the files above" >&2
-    exit 1
-}
-
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-for stack in "${stacks[@]}"; do
-    cp -R "$stack" "$copy/"
-    rm -rf "$copy/$stack/.terraform" "$copy/$stack"/*.tfstate* "$copy/$stack/.terraform.lock.hcl"
-done
+if [[ $only_validate == yes ]]; then
+    stacks=("${elsewhere[@]##*/}")
+    cp -R "${elsewhere[@]}" "$copy/"
+else
+    terraform fmt -check -recursive "${stacks[@]}" || {
+        echo "\`terraform fmt -recursive ${stacks[*]}\` formats the files above" >&2
+        exit 1
+    }
+    for stack in "${stacks[@]}"; do
+        cp -R "$stack" "$copy/"
+        rm -rf "$copy/$stack/.terraform" "$copy/$stack"/*.tfstate* "$copy/$stack/.terraform.lock.hcl"
+    done
+fi
 
 init() {
     local stack
@@ -54,7 +69,7 @@ if [[ -n ${CI-} || -n ${OCI_PROVIDER_SETUP-} ]] && [[ -x $setup ]]; then
 elif ! init; then
     if [[ ! -x $setup ]]; then
         cat "$copy/init.log" >&2
-        echo "the stacks are formatted, but neither validated nor tested: no provider could be had (above); on a machine that reaches the registry, \`make terraform\` does both" >&2
+        echo "the stacks are neither validated nor tested: no provider could be had (above); on a machine that reaches the registry, \`make terraform\` does both" >&2
         exit 0
     fi
     echo "no registry answers: the provider's interface alone is used"
@@ -62,6 +77,14 @@ elif ! init; then
     export TF_CLI_CONFIG_FILE
     unset TF_PLUGIN_CACHE_DIR
     init || { cat "$copy/init.log" >&2; exit 1; }
+fi
+
+if [[ $only_validate == yes ]]; then
+    for stack in "${stacks[@]}"; do
+        terraform -chdir="$copy/$stack" validate -no-color
+        echo "$stack: valid"
+    done
+    exit
 fi
 
 # What is wrong on purpose is refused, each with the sentence that its file names.

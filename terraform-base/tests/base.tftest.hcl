@@ -167,6 +167,8 @@ run "identity_is_written_in_the_home_region_and_by_ocid" {
     condition = oci_identity_policy.hosts[0].statements == tolist([
       "Allow dynamic-group e2b-hosts to read instance-family in compartment id ocid1.compartment.oc1..c",
       "Allow dynamic-group e2b-hosts to read virtual-network-family in compartment id ocid1.compartment.oc1..c",
+      "Allow dynamic-group e2b-hosts to read instance-pools in compartment id ocid1.compartment.oc1..c",
+      "Allow dynamic-group e2b-hosts to manage instance-pools in compartment id ocid1.compartment.oc1..c where request.operation = 'TerminationProceedInstancePoolInstance'",
       "Allow dynamic-group e2b-hosts to read secret-bundles in compartment id ocid1.compartment.oc1..c where target.secret.id = '${oci_vault_secret.consul_gossip_key[0].id}'",
     ])
     error_message = "The hosts may do other things than they need."

@@ -103,8 +103,17 @@ run "defaults" {
   }
 
   assert {
-    condition     = oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].timeout == 600 && length(oci_core_instance_pool.pool["server"].lifecycle_management) == 0
+    condition     = oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].timeout == 720 && oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].is_enabled && length(oci_core_instance_pool.pool["server"].lifecycle_management) == 0
     error_message = "The client pool does not wait for a drain."
+  }
+
+  # the provider takes any text; OCI takes these
+  assert {
+    condition = alltrue([
+      for timeout in oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].on_timeout :
+      alltrue([for mode in [timeout.preserve_block_volume_mode, timeout.preserve_boot_volume_mode] : contains(["PRESERVE_ALWAYS", "PRESERVE_ON_TIMEOUT", "DELETE_ALWAYS"], mode)])
+    ])
+    error_message = "What becomes of the volumes is said in words that OCI does not know."
   }
 
   assert {
@@ -187,7 +196,7 @@ run "sizes_of_ones_own" {
   }
 
   assert {
-    condition     = oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].timeout == 900 && output.image_id == "ocid1.image.oc1.iad.mine"
+    condition     = oci_core_instance_pool.pool["client"].lifecycle_management[0].lifecycle_actions[0].pre_termination[0].timeout == 1020 && output.image_id == "ocid1.image.oc1.iad.mine"
     error_message = "Drain or image are not as asked."
   }
 
@@ -276,7 +285,7 @@ run "user_data" {
   }
 
   assert {
-    condition     = strcontains(module.user_data["server"].mime, "-s 192.168.0.0/16 -p") && strcontains(module.user_data["client"].mime, "{ 10.21.0.0/16, 10.22.0.0/16 } masquerade") && strcontains(module.user_data["client"].mime, "TimeoutStopSec=130")
+    condition     = strcontains(module.user_data["server"].mime, "-s 192.168.0.0/16 -p") && strcontains(module.user_data["client"].mime, "{ 10.21.0.0/16, 10.22.0.0/16 } masquerade") && strcontains(module.user_data["client"].mime, "TimeoutStopSec=140")
     error_message = "A template is not filled in."
   }
 

@@ -374,3 +374,13 @@ run "networks_that_overlap" {
 
   expect_failures = [oci_core_instance_configuration.pool]
 }
+
+run "keys_that_fill_the_metadata" {
+  command = plan
+
+  variables {
+    ssh_public_key = join("\n", [for number in range(400) : "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000 operator-${number}"])
+  }
+
+  expect_failures = [oci_core_instance_configuration.pool]
+}

@@ -41,7 +41,7 @@ variable "join_retry_seconds" {
 }
 
 variable "drain_timeout_seconds" {
-  description = "How long a client may drain when it is shut down."
+  description = "How long a client may drain before it goes."
   type        = number
 }
 
@@ -106,6 +106,7 @@ locals {
     "${local.unit}/e2b-cleanup-network.service"                   = { mode = "0644", text = file("${path.module}/files/e2b-cleanup-network.service") }
     "${local.unit}/e2b-cleanup-network.timer"                     = { mode = "0644", text = file("${path.module}/files/e2b-cleanup-network.timer") }
     "${local.sbin}/e2b-drain"                                     = { mode = "0755", text = file("${path.module}/files/e2b-drain") }
+    "${local.unit}/e2b-drain-watch.service"                       = { mode = "0644", text = file("${path.module}/files/e2b-drain-watch.service") }
     "${local.unit}/e2b-drain.service"                             = { mode = "0644", text = templatefile("${path.module}/templates/e2b-drain.service", { seconds = var.drain_timeout_seconds }) }
   }
 

@@ -154,7 +154,6 @@ fn an_archive_is_the_same_twice_and_holds_the_stack_alone() {
                 .filter(|entry| entry.path().is_file())
             {
                 let name = entry.file_name().into_string().unwrap();
-                // what validates here (tools/terraform.sh) validates there
                 let packed = fs::read(unpacked.join(folder).join(&name)).ok();
                 let same = packed == fs::read(entry.path()).ok();
                 assert!(
@@ -164,9 +163,27 @@ fn an_archive_is_the_same_twice_and_holds_the_stack_alone() {
             }
         }
     }
+    validates(&["e2b-oci-stack.zip.d", "e2b-oci-cluster.zip.d"].map(|name| one.path().join(name)));
     works(one.path(), &["package.rhai", "--project", from]);
     let nothing = run(one.path(), &["package.rhai", "--project", "/nonexistent"]);
     assert_eq!(nothing.status.code(), Some(2), "{}", said(&nothing));
+}
+
+/// What was unpacked is what Resource Manager gets: stacks by themselves.
+fn validates(stacks: &[PathBuf]) {
+    let output = Command::new(format!("{PROJECT}/tools/terraform.sh"))
+        .arg("validate")
+        .args(stacks)
+        .output()
+        .unwrap();
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    // a machine without registry and stand-in is told so by `make terraform` too
+    let possible = !said.contains("no provider could be had");
+    for stack in stacks.iter().filter(|_| possible) {
+        let line = format!("{}: valid", stack.file_name().unwrap().display());
+        assert!(said.lines().any(|known| known == line), "{line}: {said}");
+    }
 }
 
 #[test]
@@ -467,6 +484,77 @@ fn the_check_tells_outputs_that_are_gone_and_names_that_nothing_covers() {
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
+}
+
+/// The blocks of one kind: name and text of each.
+fn blocks(text: &str, kind: &str) -> Vec<(String, String)> {
+    let head = format!("\n{kind} \"");
+    let parts = text.split(head.as_str()).skip(1);
+    let named = parts.map(|part| part.split_once('"').unwrap());
+    named
+        .map(|(name, rest)| {
+            let body = rest.split("\n}").next().unwrap();
+            (name.to_owned(), body.to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn the_suites_cover_every_variable_validation_and_output() {
+    for stack in ["terraform-base", "terraform-cluster"] {
+        let read = |name: &str| {
+            let text = fs::read_to_string(format!("{PROJECT}/{stack}/{name}"));
+            format!("\n{}", text.unwrap())
+        };
+        let name = stack.trim_start_matches("terraform-");
+        let made = read(&format!("tests/{name}.tftest.hcl"));
+        let refused = read("tests/refused.tftest.hcl");
+        for (variable, body) in blocks(&read("variables.tf"), "variable") {
+            let set = made.lines().any(|line| {
+                let words: Vec<&str> = line.split_whitespace().take(2).collect();
+                words == [variable.as_str(), "="]
+            });
+            assert!(set, "{stack}: no test sets {variable}");
+            let sentences = body.matches("validation {").count();
+            let refusals = refused.matches(&format!("[var.{variable}]")).count();
+            assert!(
+                refusals >= sentences,
+                "{stack}: {refusals} refusals of {variable}, which has {sentences} sentences"
+            );
+        }
+        for (output, body) in blocks(&read("outputs.tf"), "output") {
+            let used = made.contains(&format!("output.{output}"));
+            assert!(used, "{stack}: no test looks at {output}");
+            for secret in [
+                "password_details",
+                "credentials",
+                "secret_content",
+                "sensitive",
+            ] {
+                assert!(!body.contains(secret), "{stack}: {output} has {secret}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_guide_counts_its_commands() {
+    let guide = fs::read_to_string(format!("{PROJECT}/docs/guide/oci.md")).unwrap();
+    let commands = guide.split("```").skip(1).step_by(2).flat_map(str::lines);
+    let numbers: Vec<usize> = commands
+        .filter_map(|line| {
+            line.split_once(" # ")?
+                .1
+                .split([':', ' '])
+                .next()?
+                .parse()
+                .ok()
+        })
+        .collect();
+    let counted: Vec<usize> = (1..=numbers.len()).collect();
+    assert_eq!(numbers, counted);
+    assert_eq!(numbers.len(), 18);
+    assert!(guide.contains("\nEighteen commands:"));
 }
 
 #[test]

@@ -176,6 +176,66 @@ fn a_missing_server_holds_up_nobody_and_deploy_finds_all_as_it_should_be() {
 
     no_secret_is_readable(&lab);
     what_comes_out_of_the_outputs_describes_the_same_cluster(&lab);
+    a_client_that_reboots_is_drained_first_and_takes_work_again(&lab);
+    a_client_that_its_pool_terminates_is_drained_and_let_go(&lab);
+}
+
+/// Whether the client takes work, and the jobs that run on it.
+fn work(lab: &Lab) -> String {
+    let nomad = "http://127.0.0.1:4646/v1";
+    lab.ask(
+        "server-1",
+        &format!(
+            "node=$(curl -s {nomad}/nodes | jq -r '.[] | select(.Name == \"client-1\").ID'); \
+             curl -s {nomad}/node/$node | jq -r .SchedulingEligibility; \
+             curl -s {nomad}/node/$node/allocations | jq -r '.[] | select(.ClientStatus == \"running\").JobID' | sort"
+        ),
+    )
+}
+
+const AT_WORK: &str = "eligible\norchestrator\ntemplate-manager";
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(150);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        sleep(Duration::from_millis(500));
+    }
+}
+
+fn a_client_that_reboots_is_drained_first_and_takes_work_again(lab: &Lab) {
+    assert_eq!(work(lab), AT_WORK);
+    lab.reboot(&["client-1"]);
+    wait_until("the client has its work back", || work(lab) == AT_WORK);
+    let events = lab.ask(
+        "client-1",
+        "/opt/nomad/bin/nomad node status -self -json | jq -r '.Events[].Message'",
+    );
+    assert!(events.contains("Node drain complete"), "{events}");
+}
+
+fn a_client_that_its_pool_terminates_is_drained_and_let_go(lab: &Lab) {
+    // as OCI has it when the pool is made smaller
+    let file = lab.file("cloud.json");
+    let cloud = || -> Value { serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap() };
+    let mut waiting = cloud();
+    let instances = waiting["instances"].as_array_mut().unwrap();
+    let place = instances.iter().position(|one| one["name"] == "client-1");
+    let place = place.unwrap();
+    assert_eq!(instances[place]["pool_state"], "ACTIVE");
+    instances[place]["pool_state"] = "TERMINATION_AWAIT".into();
+    let new = lab.file("cloud.json.new");
+    fs::write(&new, waiting.to_string()).unwrap();
+    fs::rename(&new, &file).unwrap();
+
+    wait_until("the pool may go on", || {
+        cloud()["instances"][place]["pool_state"] == "TERMINATION_PROCEED"
+    });
+    assert_eq!(work(lab), "ineligible", "the pool was told too early");
+    // it goes down like this, and would stay out of use if it came back
+    let marker = "/opt/e2b/sbin/e2b-drain stop; ls /var/lib/e2b";
+    assert!(!lab.ask("client-1", marker).contains("drained"));
 }
 
 /// `deploy.env` made from the stacks' outputs, were this cluster theirs, with what stays to be filled in by hand: the

@@ -43,7 +43,22 @@ pub struct Instance {
     pub name: String,
     pub role: String,
     pub address: Ipv4Addr,
+    /// What its pool is about to do with it: [`ACTIVE`], [`AWAIT`] or [`PROCEED`].
+    pub pool_state: String,
 }
+
+impl Instance {
+    fn pool(&self) -> String {
+        format!("ocid1.instancepool.oc1.iad.{}", self.role)
+    }
+}
+
+/// It belongs to its pool.
+pub const ACTIVE: &str = "ACTIVE";
+/// The pool would terminate it, and waits to be told that it may.
+const AWAIT: &str = "TERMINATION_AWAIT";
+/// The pool was told.
+const PROCEED: &str = "TERMINATION_PROCEED";
 
 impl Cloud {
     /// For the owner's eyes: the gossip key is in it.
@@ -106,6 +121,11 @@ impl Cloud {
                 let vnic = json!({ "is-primary": true, "private-ip": one.address.to_string() });
                 Some(json!({ "data": [vnic] }).to_string())
             }
+            ["e2blab", "pool-instances", pool, id] => {
+                let one = self.member(pool, id)?;
+                let state = json!({ "id": one.id, "lifecycle-state": one.pool_state });
+                Some(json!({ "data": state }).to_string())
+            }
             ["e2blab", "secrets", id] => {
                 let content = self.secrets.get(*id)?;
                 let bundle = json!({ "content": content, "content-type": "BASE64" });
@@ -115,8 +135,33 @@ impl Cloud {
         }
     }
 
+    /// Lets the pool go on that waits to terminate an instance; `false` when the path asks for something else, or when
+    /// no pool waits.
+    fn proceed(&mut self, path: &str) -> bool {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let ["e2blab", "termination-proceed", pool, id] = parts.as_slice() else {
+            return false;
+        };
+        let waiting = self.member(pool, id).map(|one| one.pool_state == AWAIT);
+        let found = self.instances.iter_mut().find(|one| one.id == *id);
+        let (Some(true), Some(one)) = (waiting, found) else {
+            return false;
+        };
+        PROCEED.clone_into(&mut one.pool_state);
+        true
+    }
+
+    fn member(&self, pool: &str, id: &str) -> Option<&Instance> {
+        let mut all = self.instances.iter();
+        all.find(|one| one.id == id && one.pool() == pool)
+    }
+
     fn tags(&self, instance: &Instance) -> Value {
-        json!({ "E2BCluster": self.cluster, "ClusterRole": instance.role })
+        json!({
+            "E2BCluster": self.cluster,
+            "ClusterRole": instance.role,
+            "oci:compute:instancepool": instance.pool(),
+        })
     }
 }
 
@@ -143,7 +188,7 @@ async fn converse(stream: TcpStream, file: &Path) -> io::Result<()> {
     let peer = stream.peer_addr()?.ip();
     let mut stream = BufReader::new(stream);
     let (path, authorized) = timeout(IDLE, request(&mut stream)).await??;
-    let body = Cloud::load(file).and_then(|cloud| cloud.answer(&path, authorized, peer));
+    let body = answer(file, &path, authorized, peer);
     let status = if body.is_some() {
         "200 OK"
     } else {
@@ -158,6 +203,16 @@ async fn converse(stream: TcpStream, file: &Path) -> io::Result<()> {
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(body.as_bytes()).await?;
     stream.flush().await
+}
+
+/// What the file says to a path, after what asking for it changes.
+fn answer(file: &Path, path: &str, authorized: bool, peer: IpAddr) -> Option<String> {
+    let mut cloud = Cloud::load(file)?;
+    if !cloud.proceed(path) {
+        return cloud.answer(path, authorized, peer);
+    }
+    // the command says nothing
+    cloud.save(file).is_ok().then(String::new)
 }
 
 /// The path that is asked for, and whether the header is there that the metadata wants.
@@ -195,6 +250,7 @@ mod tests {
                 name: "server-1".into(),
                 role: "server".into(),
                 address: Ipv4Addr::new(10, 77, 1, 11),
+                pool_state: ACTIVE.to_owned(),
             }],
             secrets: HashMap::from([("s".to_owned(), "a2V5".to_owned())]),
         }
@@ -226,6 +282,15 @@ mod tests {
         assert!(vnics.contains("10.77.1.11"), "{vnics}");
         let secret = cloud.answer("/e2blab/secrets/s", false, PEER).unwrap();
         assert!(secret.contains(r#""content":"a2V5""#), "{secret}");
+        let state = "/e2blab/pool-instances/ocid1.instancepool.oc1.iad.server/i1";
+        let said = |cloud: &Cloud| cloud.answer(state, false, PEER).unwrap();
+        assert!(said(&cloud).contains("ACTIVE"));
+        let proceed = "/e2blab/termination-proceed/ocid1.instancepool.oc1.iad.server/i1";
+        assert!(!cloud.proceed(proceed), "nobody waits");
+        AWAIT.clone_into(&mut cloud.instances[0].pool_state);
+        assert!(!cloud.proceed(&proceed.replace("server", "client")));
+        assert!(cloud.proceed(proceed));
+        assert!(said(&cloud).contains("TERMINATION_PROCEED"));
         cloud.instances.clear();
         assert_eq!(
             cloud.answer("/e2blab/instances/c", false, PEER).unwrap(),

@@ -17,7 +17,7 @@ use crate::error::{At, Error, Result};
 use crate::lab::{Lab, write_file};
 use crate::topology::{Node, Role, Subnets, Topology};
 
-pub use cloud::{Cloud, Instance, serve};
+pub use cloud::{ACTIVE, Cloud, Instance, serve};
 
 /// The region by its full name, which is Nomad's region and everybody's datacenter. The metadata's
 /// other field calls it [`REGION_KEY`], as OCI's does there.
@@ -117,6 +117,7 @@ pub fn describe<'a>(
                 name: node.name.clone(),
                 role: node.role.word().to_owned(),
                 address: node.address,
+                pool_state: ACTIVE.to_owned(),
             })
             .collect(),
         secrets: HashMap::from([(

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for Oracle's command line on nodes of a rehearsal cluster: the calls of e2b-join, with the answers' own form.
+# Stands in for Oracle's command line on nodes of a rehearsal cluster: the calls of e2b-join and e2b-drain, with the answers' own form.
 set -eu
 
 refuse() {
@@ -11,11 +11,12 @@ refuse() {
 command="${1-} ${2-} ${3-}"
 shift 3 2>/dev/null || refuse "which command?"
 
-compartment='' instance='' secret='' state='' region=''
+compartment='' instance='' pool='' secret='' state='' region=''
 while [ $# -gt 0 ]; do
     case $1 in
     --compartment-id) compartment=$2 && shift 2 ;;
     --instance-id) instance=$2 && shift 2 ;;
+    --instance-pool-id) pool=$2 && shift 2 ;;
     --secret-id) secret=$2 && shift 2 ;;
     --lifecycle-state) state=$2 && shift 2 ;;
     --region) region=$2 && shift 2 ;;
@@ -37,6 +38,8 @@ case $command in
     ask "instances/$compartment"
     ;;
 "compute instance list-vnics") ask "vnics/$instance" ;;
+"compute-management instance-pool-instance get") ask "pool-instances/$pool/$instance" ;;
+"compute-management instance-pool-instance termination-proceed") ask "termination-proceed/$pool/$instance" ;;
 "secrets secret-bundle get") ask "secrets/$secret" ;;
 *) refuse "no such command: $command" ;;
 esac
