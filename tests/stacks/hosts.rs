@@ -205,14 +205,15 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 fn a_client_that_reboots_is_drained_first_and_takes_work_again(lab: &Lab) {
+    let was_drained = || {
+        let events = "/opt/nomad/bin/nomad node status -self -json | jq -r '.Events[].Message'";
+        lab.ask("client-1", events).contains("Node drain complete")
+    };
     assert_eq!(work(lab), AT_WORK);
+    assert!(!was_drained());
     lab.reboot(&["client-1"]);
     wait_until("the client has its work back", || work(lab) == AT_WORK);
-    let events = lab.ask(
-        "client-1",
-        "/opt/nomad/bin/nomad node status -self -json | jq -r '.Events[].Message'",
-    );
-    assert!(events.contains("Node drain complete"), "{events}");
+    assert!(was_drained());
 }
 
 fn a_client_that_its_pool_terminates_is_drained_and_let_go(lab: &Lab) {
@@ -313,7 +314,8 @@ fn what_comes_out_of_the_outputs_describes_the_same_cluster(lab: &Lab) {
     );
 }
 
-/// Neither what everybody may read on a host, nor its user_data or metadata, holds the gossip key.
+/// Neither what everybody may read on a host, nor its user_data or metadata, holds the gossip key or a secret of
+/// `deploy.env`.
 fn no_secret_is_readable(lab: &Lab) {
     let key = lab.env("CONSUL_GOSSIP_KEY");
     let encoded = Command::new("sh")
@@ -321,12 +323,20 @@ fn no_secret_is_readable(lab: &Lab) {
         .output()
         .unwrap();
     let encoded = String::from_utf8(encoded.stdout).unwrap();
+    let mut canaries = format!("-e '{key}' -e '{encoded}'");
+    for name in [
+        "POSTGRES_PASSWORD",
+        "EDGE_SERVICE_SECRET",
+        "SANDBOX_ACCESS_TOKEN_HASH_SEED",
+    ] {
+        canaries += &format!(" -e '{}'", lab.env(name));
+    }
     for node in ["server-1", "api-1", "client-1"] {
         let readable = || {
             lab.ask(
                 node,
                 &format!(
-                    "find / -xdev -type f -perm /o+r -size -4M -print0 | xargs -0 grep -lF -e '{key}' -e '{encoded}' 2>/dev/null; true"
+                    "find / -xdev -type f -perm /o+r -size -4M -print0 | xargs -0 grep -lF {canaries} 2>/dev/null; true"
                 ),
             )
         };
@@ -334,16 +344,14 @@ fn no_secret_is_readable(lab: &Lab) {
         lab.ask(node, &format!("echo '{key}' >/opt/e2b/canary"));
         assert_eq!(readable(), "/opt/e2b/canary", "{node}");
         lab.ask(node, "rm /opt/e2b/canary");
-        assert_eq!(readable(), "", "{node}: everybody can read the gossip key");
+        assert_eq!(readable(), "", "{node}: everybody can read a secret");
         let found = lab.ask(
             node,
-            &format!(
-                "grep -rlF -e '{key}' -e '{encoded}' /var/lib/cloud /var/log 2>/dev/null; true"
-            ),
+            &format!("grep -rlF {canaries} /var/lib/cloud /var/log 2>/dev/null; true"),
         );
         assert_eq!(
             found, "",
-            "{node}: the gossip key is in what cloud-init or a log keeps"
+            "{node}: a secret is in what cloud-init or a log keeps"
         );
         let config = lab.ask(
             node,
