@@ -8,6 +8,9 @@
 
 mod common;
 
+#[path = "sandboxes/pages.rs"]
+mod pages;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -60,6 +63,7 @@ fn a_platform_runs_sandboxes() {
 
     interrupted(&lab);
     faults(&lab);
+    pages::all(&lab);
     // A second deployment finds nothing to do after all that.
     let ran = lab.run(&["deploy.rhai"]).ended(0);
     assert!(format!("{ran}").contains(": 0 changed,"), "{ran}");

@@ -8,5 +8,6 @@
 )] // a test fails by panicking
 
 pub mod lab;
+pub mod pages;
 pub mod script;
 pub mod sshd;

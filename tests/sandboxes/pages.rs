@@ -1,0 +1,126 @@
+//! Every command that a page for people shows, and every example that works on a cluster.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::common::lab::{Lab, Ran};
+use super::common::pages::{blocks, commands};
+
+/// How a command ends when not with 0.
+enum End {
+    Code(i32),
+    /// Not by itself.
+    CtrlC,
+    /// Not tried: why.
+    Untried(&'static str),
+}
+
+/// By the beginning of the command; the first that fits counts.
+const ENDS: &[(&str, End)] = &[
+    ("tunnel.rhai -- ", End::Code(0)),
+    ("tunnel.rhai", End::CtrlC),
+    ("logs.rhai api --follow", End::CtrlC),
+    ("--json SCRIPT", End::Untried("a form, no command")),
+    ("SCRIPT", End::Untried("a form, no command")),
+    ("std eject", End::Untried("named in passing; with a module it is run")),
+    // without the `oci` command, which it asks for by name
+    ("configure.rhai --vault", End::Code(2)),
+];
+
+/// What stands for what a reader puts in.
+const FILLED_IN: &[(&str, &str)] = &[
+    ("TEMPLATE", "python"),
+    ("SERVICE", "api"),
+    ("NAME", "stage"),
+    ("FILE…", "my-flow.rhai"),
+];
+
+/// Runs all of them, in the order of the pages, in a project of their own.
+pub fn all(lab: &Lab) {
+    let project = lab.home.path().join("project");
+    fill(&project);
+    let mut done: Vec<String> = Vec::new();
+    for shown in commands() {
+        let mut words = shlex::split(&shown.text).unwrap();
+        for word in &mut words {
+            if let Some((_, with)) = FILLED_IN.iter().find(|(what, _)| word == what) {
+                *word = (*with).to_owned();
+            }
+        }
+        let text = words.join(" ");
+        if done.contains(&text) {
+            continue;
+        }
+        done.push(text.clone());
+        let at = format!("{}:{}: {text}", shown.page, shown.line);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let end = ENDS.iter().find(|(begin, _)| text.starts_with(begin));
+        let mut command = lab.command(&words);
+        command.current_dir(&project);
+        let (ran, code) = match end.map_or(&End::Code(0), |(_, end)| end) {
+            End::Untried(_) => continue,
+            End::Code(code) => (Ran::of(command.output().unwrap()), *code),
+            End::CtrlC => (interrupted(command), 130),
+        };
+        assert_eq!(ran.code, Some(code), "{at}: {ran}");
+    }
+    examples(lab);
+}
+
+fn examples(lab: &Lab) {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && fs::read_to_string(&path).unwrap().contains("E2BSCRIPT_ENV_FILE") {
+            lab.run(&[path.to_str().unwrap()]).ended(0);
+        }
+    }
+}
+
+/// Ends a run by Ctrl-C once it has said something.
+fn interrupted(mut command: Command) -> Ran {
+    let mut run: Child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(3) && run.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let pid = Pid::from_raw(run.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    Ran::of(run.wait_with_output().unwrap())
+}
+
+/// A project as a reader has it: the tree, the files that the pages show by name, and those that they take for granted.
+fn fill(project: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir_all(project.join("lib")).unwrap();
+    for name in ["examples", "scripts", "nomad", "db", "terraform-base", "terraform-cluster", "deploy.env.example"] {
+        symlink(root.join(name), project.join(name)).unwrap();
+    }
+    for (name, from) in [
+        ("base.json", "tests/data/stacks/base.output.json"),
+        ("cluster.json", "tests/data/stacks/cluster.output.json"),
+        ("my-flow.rhai", "examples/motd.rhai"),
+    ] {
+        fs::copy(root.join(from), project.join(name)).unwrap();
+    }
+    fs::write(project.join("Dockerfile"), "FROM debian:12\n").unwrap();
+    for program in ["my-program.py", "my-sdk-program.py"] {
+        fs::write(project.join(program), "import os; print(os.environ['E2B_API_URL'])\n").unwrap();
+    }
+    for block in blocks() {
+        // `// lib/motd.rhai` as the first line, or a block whose text before says where it goes
+        let first = block.text.lines().next().unwrap_or_default();
+        let named = first.strip_prefix("// ").and_then(|rest| rest.split([':', ' ']).next());
+        if let Some(name) = named.filter(|name| name.ends_with(".rhai")) {
+            fs::write(project.join(name), &block.text).unwrap();
+        }
+    }
+}
