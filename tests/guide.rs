@@ -78,6 +78,12 @@ fn commands_on_the_pages_name_what_there_is() {
         // a script of the reader's own, which the page shows
         let page = fs::read_to_string(root.join(&shown.page)).unwrap();
         let own = page.matches(script.as_str()).count() > 1 || script.starts_with("my-");
-        assert!(there || own, "{}:{}: {}", shown.page, shown.line, shown.text);
+        assert!(
+            there || own,
+            "{}:{}: {}",
+            shown.page,
+            shown.line,
+            shown.text
+        );
     }
 }

@@ -37,7 +37,11 @@ fn pages() -> Vec<PathBuf> {
 
 fn name(page: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    page.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
+    page.strip_prefix(root)
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The blocks of all pages but the reference, whose examples the registry has.
@@ -90,7 +94,11 @@ pub fn commands() -> Vec<Shown> {
             };
             for text in texts {
                 let Some(text) = command(text) else { continue };
-                found.push(Shown { page: name(&page), line: index + 1, text });
+                found.push(Shown {
+                    page: name(&page),
+                    line: index + 1,
+                    text,
+                });
             }
         }
     }

@@ -27,7 +27,10 @@ const ENDS: &[(&str, End)] = &[
     ("logs.rhai api --follow", End::CtrlC),
     ("--json SCRIPT", End::Untried("a form, no command")),
     ("SCRIPT", End::Untried("a form, no command")),
-    ("std eject", End::Untried("named in passing; with a module it is run")),
+    (
+        "std eject",
+        End::Untried("named in passing; with a module it is run"),
+    ),
     // without the `oci` command, which it asks for by name
     ("configure.rhai --vault", End::Code(2)),
 ];
@@ -75,7 +78,11 @@ pub fn all(lab: &Lab) {
 fn examples(lab: &Lab) {
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_file() && fs::read_to_string(&path).unwrap().contains("E2BSCRIPT_ENV_FILE") {
+        if path.is_file()
+            && fs::read_to_string(&path)
+                .unwrap()
+                .contains("E2BSCRIPT_ENV_FILE")
+        {
             lab.run(&[path.to_str().unwrap()]).ended(0);
         }
     }
@@ -101,7 +108,15 @@ fn interrupted(mut command: Command) -> Ran {
 fn fill(project: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     fs::create_dir_all(project.join("lib")).unwrap();
-    for name in ["examples", "scripts", "nomad", "db", "terraform-base", "terraform-cluster", "deploy.env.example"] {
+    for name in [
+        "examples",
+        "scripts",
+        "nomad",
+        "db",
+        "terraform-base",
+        "terraform-cluster",
+        "deploy.env.example",
+    ] {
         symlink(root.join(name), project.join(name)).unwrap();
     }
     for (name, from) in [
@@ -113,12 +128,18 @@ fn fill(project: &Path) {
     }
     fs::write(project.join("Dockerfile"), "FROM debian:12\n").unwrap();
     for program in ["my-program.py", "my-sdk-program.py"] {
-        fs::write(project.join(program), "import os; print(os.environ['E2B_API_URL'])\n").unwrap();
+        fs::write(
+            project.join(program),
+            "import os; print(os.environ['E2B_API_URL'])\n",
+        )
+        .unwrap();
     }
     for block in blocks() {
         // `// lib/motd.rhai` as the first line, or a block whose text before says where it goes
         let first = block.text.lines().next().unwrap_or_default();
-        let named = first.strip_prefix("// ").and_then(|rest| rest.split([':', ' ']).next());
+        let named = first
+            .strip_prefix("// ")
+            .and_then(|rest| rest.split([':', ' ']).next());
         if let Some(name) = named.filter(|name| name.ends_with(".rhai")) {
             fs::write(project.join(name), &block.text).unwrap();
         }
