@@ -23,6 +23,7 @@ pub mod ssh;
 pub mod state;
 pub mod task;
 pub mod terminal;
+pub mod test;
 pub mod time;
 pub mod toml;
 
@@ -54,6 +55,7 @@ pub static REGISTRY: Registry = Registry::new(&[
     &state::MODULE,
     &task::MODULE,
     &terminal::MODULE,
+    &test::MODULE,
     &time::MODULE,
     &toml::MODULE,
 ]);

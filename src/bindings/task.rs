@@ -11,6 +11,7 @@ use crate::engine::parallel::{Branch, parallel};
 use crate::engine::raise::{Raise, failure_of};
 use crate::engine::registry::{Function, Module, Opt, Param};
 use crate::engine::trace::place_of;
+use crate::engine::wait::timeout as timeout_of;
 use crate::engine::{exit, ty, ty::Ty};
 use crate::report::StepOutcome;
 
@@ -343,7 +344,7 @@ fn retry(call: &mut Call) -> Result<Dynamic, Raise> {
                 failure.message
             ),
         );
-        call.wait(async move { tokio::time::sleep(delay).await })?;
+        call.pause(delay)?;
         delay = (delay * 2).min(longest);
         attempt += 1;
     }
@@ -428,11 +429,20 @@ fn wait_until(call: &mut Call) -> Result<Dynamic, Raise> {
         .unwrap_or(Duration::from_secs(1));
     let until = format!("waiting for {what}");
     expired(context::with_deadline(&until, limit, || {
+        let mut waited = Duration::ZERO;
         loop {
             let answer = call.invoke(&condition, ())?;
             match answer.as_bool() {
                 Ok(true) => return Ok(Dynamic::UNIT),
-                Ok(false) => call.wait(async move { tokio::time::sleep(interval).await })?,
+                Ok(false) => {
+                    waited += interval;
+                    // Where pauses take no time, it is their sum that runs out.
+                    let over = call.session.settings.no_pauses && waited >= limit;
+                    if let Some(deadline) = Context::deadline().filter(|_| over) {
+                        return Err(timeout_of(&deadline).into());
+                    }
+                    call.pause(interval)?;
+                }
                 Err(kind) => {
                     return Err(Failure::usage(
                         "script.value",

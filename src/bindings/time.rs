@@ -42,8 +42,7 @@ pub static MODULE: Module = Module {
             )],
             example: "time::sleep(\"1ms\")",
             body: |call| {
-                let duration = call.duration(0)?;
-                call.wait(async move { tokio::time::sleep(duration).await })?;
+                call.pause(call.duration(0)?)?;
                 Ok(Dynamic::UNIT)
             },
             ..Function::BASE

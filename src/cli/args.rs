@@ -121,6 +121,8 @@ pub enum Color {
 pub enum Command {
     /// Find mistakes in scripts without running them.
     Check(CheckArgs),
+    /// Run the tests of scripts: files `*.test.rhai`.
+    Test(TestArgs),
     /// See, take over and compare standard modules.
     Std(StdArgs),
     /// Read the reference manual: modules, functions, options, kinds of failure.
@@ -139,6 +141,42 @@ pub struct CheckArgs {
     /// Print findings as JSON lines on stdout.
     #[arg(long)]
     pub json: bool,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Files of tests, or directories; those of the project's `scripts/`, `stdlib/` and `tests/` when there are none.
+    pub files: Vec<PathBuf>,
+    /// Run only tests whose file or name has this in it.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// How many tests run at once; as many as there are processors when not given.
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// How long each test may take [default: 1m].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// List the tests, run none.
+    #[arg(long)]
+    pub list: bool,
+    /// Write golden texts that differ anew.
+    #[arg(long)]
+    pub update: bool,
+    /// Ask the hosts and services of `deploy.env`, and record what they answer.
+    #[arg(long)]
+    pub record: bool,
+    /// Print outcomes as JSON lines on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Write outcomes as JUnit XML too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR")]
+    pub std_dirs: Vec<PathBuf>,
     /// When to use colour.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod docs;
 pub mod run;
 pub mod std;
+pub mod test;
 
 use ::std::ffi::OsString;
 use ::std::io::{self, Write};
@@ -24,6 +25,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let code = match (&cli.command, &cli.script) {
         (Some(Command::Check(check)), _) => check::check(check),
+        (Some(Command::Test(args)), _) => test::test(args),
         (Some(Command::Std(std)), _) => std::std(&std.command),
         (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Completions { shell }), _) => completions::completions(*shell),

@@ -105,6 +105,7 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
     let settings = Settings {
         accept_new_host_keys: args.accept_new_host_keys,
         ssh_config: args.ssh_config.clone(),
+        ..Settings::default()
     };
     let session = Session::new(run.clone(), settings);
     let library = library(&args.std_dirs);

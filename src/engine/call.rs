@@ -365,6 +365,15 @@ impl<'a, 'c> Call<'a, 'c> {
         self.session.wait(work)
     }
 
+    /// Lets time pass, where there is something to wait for.
+    pub fn pause(&self, duration: Duration) -> Result<(), Raise> {
+        let duration = match self.session.settings.no_pauses {
+            true => Duration::ZERO,
+            false => duration,
+        };
+        self.wait(async move { tokio::time::sleep(duration).await })
+    }
+
     /// Waits for `work` that fails with a client's error.
     pub fn wait_ok<T, E: Into<Failure>>(
         &self,

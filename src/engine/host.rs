@@ -77,13 +77,30 @@ impl Host {
 
     /// Runs a compiled script to its end, on a thread of its own.
     pub fn run(&self, ast: &AST) -> Result<Outcome, Box<EvalAltResult>> {
+        self.on_thread(|| {
+            self.engine
+                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast)
+        })
+    }
+
+    /// Runs a compiled script, then its function `name`, which takes no arguments.
+    pub fn call(&self, ast: &AST, name: &str) -> Result<Outcome, Box<EvalAltResult>> {
+        self.on_thread(|| {
+            self.engine
+                .call_fn::<Dynamic>(&mut Scope::new(), ast, name, ())
+        })
+    }
+
+    fn on_thread(
+        &self,
+        work: impl FnOnce() -> Result<Dynamic, Box<EvalAltResult>> + Send,
+    ) -> Result<Outcome, Box<EvalAltResult>> {
         let context = Context::current();
         let body = || {
             // Dropping an SSH stream outside the runtime would panic.
             let _runtime = self.session.run.handle().enter();
             Context::adopt(context);
-            self.engine
-                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast)
+            work()
         };
         let result = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()

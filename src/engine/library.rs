@@ -21,7 +21,7 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "checklist", "cluster", "config", "credentials", "database", "doctor", "env_files", "keys", "network", "operations", "platform", "sandboxes", "seed", "services", "snapshot", "stacks", "stage", "template_files", "templates", "tunnel", "validate");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "checklist", "cluster", "config", "credentials", "database", "doctor", "env_files", "keys", "network", "operations", "platform", "sandboxes", "seed", "services", "snapshot", "stacks", "stage", "template_files", "templates", "testing", "tunnel", "validate");
 
 /// What operators run, found by name when there is no such file on disk.
 pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "build-logs", "check-cluster", "checklist", "configure", "create-template", "db-shell", "db-status", "deploy", "deploy-services", "doctor", "export-api-creds", "generate-snapshot", "init", "list-templates", "logs", "package", "restart", "rollback", "run-init-db", "sandboxes", "seed-template-image", "stage", "status", "tunnel", "validate-api");
@@ -127,7 +127,9 @@ impl Library {
             };
             names.extend(entries.flatten().filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
-                name.strip_suffix(".rhai").map(str::to_owned)
+                let name = name.strip_suffix(".rhai")?;
+                // the tests of a module stand beside it
+                (!name.ends_with(".test")).then(|| name.to_owned())
             }));
         }
         names.sort();
@@ -278,6 +280,7 @@ mod tests {
                 .unwrap()
                 .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
                 .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+                .filter(|name| !name.ends_with(".test"))
                 .collect();
             on_disk.sort();
             let embedded: Vec<&str> = table.iter().map(|file| file.name).collect();

@@ -16,6 +16,8 @@ pub struct Settings {
     pub accept_new_host_keys: bool,
     /// The SSH client configuration; `None` for the operator's own.
     pub ssh_config: Option<PathBuf>,
+    /// Pauses that a script makes take no time: nothing real is waited for.
+    pub no_pauses: bool,
 }
 
 /// One run's shared state. Clients live here by type, so that the engine knows none of them.

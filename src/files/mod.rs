@@ -18,6 +18,7 @@ mod inputs;
 mod item;
 mod local;
 mod mode;
+mod model;
 mod over_ssh;
 mod pace;
 mod payload;
@@ -40,12 +41,14 @@ pub use facts::{Address, Disk, Facts, Systemd, facts};
 pub use hash::{Hashes, Stamp, sha256};
 pub use item::Item;
 pub use local::LocalShell;
+pub use model::Model;
 pub use mode::{BadMode, Mode};
 pub use pace::Compress;
 pub use quote::{join, quote, quote_bytes};
 pub use report::{Action, Blob, Change, Diff, ItemReport, Reason, Report, size_text};
 pub use shell::{
     CAPTURE_LIMIT, Channel, Class, Finished, Input, Job, OnOutput, Shell, ShellError, Status, Sudo,
+    standin,
 };
 pub use sync::{Modes, SyncAction, SyncChange, SyncOptions, SyncReport, sync};
 pub use upload::{PutOptions, put_text, upload};

@@ -1,11 +1,13 @@
 //! SSH hosts as the [`Shell`] that everything here stands on.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::Model;
 use super::shell::{Channel, Class, Finished, Input, Job, Shell, ShellError, Status};
 use crate::ssh::{self, Exec, OutputStream, Stdin};
 
@@ -16,6 +18,11 @@ impl Shell for ssh::Host {
 
     fn run<'a>(&'a self, job: Job<'a>) -> BoxFuture<'a, Result<Finished, ShellError>> {
         Box::pin(run(self, job))
+    }
+
+    fn model(&self) -> Option<Arc<Model>> {
+        let standin = self.answers()?.standin(self.name())?;
+        standin.downcast().ok()
     }
 }
 

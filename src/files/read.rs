@@ -10,7 +10,7 @@ use super::diff::TEXT_LIMIT;
 use super::error::{Error, last_lines};
 use super::quote::quote_bytes;
 use super::record::{Record, Records};
-use super::shell::{Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started};
+use super::shell::{Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started, standin};
 use super::world::{Node, NodeKind, World};
 
 const START: &str = include_str!("sh/start.sh");
@@ -171,6 +171,12 @@ impl Probe {
         state_dir: &str,
         class: Class,
     ) -> Result<World, Error> {
+        if let Some(model) = standin(shell) {
+            let asks = self.asks.iter().flat_map(|(snippet, asked)| {
+                asked.iter().map(move |words| (snippet.name, words))
+            });
+            return Ok(model.world(shell.host(), self.paths.keys(), asks));
+        }
         let launch = Launch::new(sudo, &self.script(state_dir));
         let mut records = Records::default();
         let mut job = Job::new(launch.command);
@@ -189,7 +195,11 @@ impl Probe {
         if !records.greeted() {
             return Err(not_started(shell.host(), sudo, &finished));
         }
-        self.world(shell.host(), records, &finished)
+        let world = self.world(shell.host(), records, &finished)?;
+        if let Some(model) = shell.model() {
+            model.learn(&world, self.paths.keys());
+        }
+        Ok(world)
     }
 
     fn world(&self, host: &str, mut records: Records, finished: &Finished) -> Result<World, Error> {

@@ -2,12 +2,14 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Model;
 use super::error::{Error, last_lines};
 
 /// Bytes of a stream that is captured when nobody listens to it.
@@ -23,6 +25,16 @@ pub trait Shell: Send + Sync {
 
     /// Runs one command line of a POSIX shell; one round trip.
     fn run<'a>(&'a self, job: Job<'a>) -> BoxFuture<'a, Result<Finished, ShellError>>;
+
+    /// The model that stands in for the host, or learns from it.
+    fn model(&self) -> Option<Arc<Model>> {
+        None
+    }
+}
+
+/// The model that stands in for the host, if one does.
+pub fn standin(shell: &dyn Shell) -> Option<Arc<Model>> {
+    shell.model().filter(|model| !model.learns())
 }
 
 /// Hears output as it comes; an error ends the job with it.

@@ -188,6 +188,11 @@ impl World {
         self.changed.insert(path.to_owned());
     }
 
+    /// The paths that items of this batch change.
+    pub fn changed(&self) -> impl Iterator<Item = &String> {
+        self.changed.iter()
+    }
+
     /// Whether an item of this batch changes `path`.
     pub fn changes(&self, path: &str) -> bool {
         self.changed.contains(path)

@@ -52,6 +52,12 @@ pub enum Error {
     },
     #[error("`{0}` is no SHA-256 checksum: it has 64 hexadecimal digits")]
     BadChecksum(String),
+    /// Answers stand in for the server, and there is none to this.
+    #[error("nothing answers `{request}`")]
+    Unanswered {
+        request: String,
+        help: Option<String>,
+    },
     /// The answer could not be kept.
     #[error(transparent)]
     Local(#[from] workstation::Error),
@@ -112,13 +118,14 @@ impl Error {
             Error::Redirects { .. } | Error::Status { .. } => "http.status",
             Error::TooLarge { .. } => "http.body",
             Error::Checksum { .. } | Error::BadChecksum(_) => "http.checksum",
+            Error::Unanswered { .. } => "test.unanswered",
             Error::Local(_) => "http.save",
         }
     }
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Error::Connect { help, .. } => return help.clone(),
+            Error::Connect { help, .. } | Error::Unanswered { help, .. } => return help.clone(),
             Error::Tls { .. } => "the certificate must be valid for the name in the URL and come from an authority that this machine trusts".into(),
             Error::Timeout { .. } => "raise it with the option `timeout` if the server is only slow".into(),
             Error::TooLarge { .. } => "`http::download` takes answers of any size".into(),

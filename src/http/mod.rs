@@ -1,5 +1,6 @@
 //! HTTP: requests with retries and checks, from this machine or through a host's connection.
 
+mod answers;
 mod download;
 mod error;
 mod request;
@@ -8,12 +9,14 @@ mod tls;
 mod tunnel;
 mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect;
 
 pub use ::reqwest::{Method, StatusCode, Url, header};
+pub use answers::{Answers, Canned};
 pub use download::{Download, Downloaded, check, checksum};
 pub use error::Error;
 pub use request::{Expect, OnRetry, Request, Response};
@@ -39,6 +42,8 @@ pub enum Via {
 /// The run's HTTP client; connections are kept and used again.
 pub struct Client {
     direct: reqwest::Client,
+    /// What stands in for servers, if anything does.
+    answers: Option<Arc<dyn Answers>>,
 }
 
 impl Client {
@@ -57,7 +62,19 @@ impl Client {
         let direct = builder.build().map_err(|error| Error::Setup {
             why: error::root(&error),
         })?;
-        Ok(Client { direct })
+        Ok(Client {
+            direct,
+            answers: None,
+        })
+    }
+
+    /// A client that is answered by `answers`, and by servers where they say so.
+    #[must_use]
+    pub fn answered(self, answers: Arc<dyn Answers>) -> Client {
+        Client {
+            answers: Some(answers),
+            ..self
+        }
     }
 
     /// Sends the request, again where that may help, and reads the whole answer.
@@ -88,7 +105,24 @@ impl Client {
     }
 
     async fn send(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
-        let answer = match via {
+        let answer = match &self.answers {
+            Some(answers) => match answers.answer(request) {
+                Some(canned) => canned?.into_answer(&request.url),
+                None => {
+                    let answer = self.send_there(request, via).await?;
+                    answers::heard(answers.as_ref(), request, answer).await?
+                }
+            },
+            None => self.send_there(request, via).await?,
+        };
+        if request.expect.accepts(answer.inner.status()) {
+            return Ok(answer);
+        }
+        Err(refused(request, answer).await)
+    }
+
+    async fn send_there(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
+        Ok(match via {
             Via::Direct => {
                 let failed = |error: reqwest::Error| Error::of_reqwest(&request.shown(), error);
                 let answer = self.direct.execute(request.build()).await.map_err(failed)?;
@@ -98,11 +132,7 @@ impl Client {
                 }
             }
             Via::Tunnel(tunnel) => tunnel.send(request).await?,
-        };
-        if request.expect.accepts(answer.inner.status()) {
-            return Ok(answer);
-        }
-        Err(refused(request, answer).await)
+        })
     }
 }
 

@@ -27,6 +27,9 @@ pub enum Source {
 impl Lease {
     /// Feeds `COPY … FROM STDIN`; returns how many rows were taken. Either all are, or none.
     pub async fn copy_in(&self, sql: &str, source: Source) -> Result<u64, Error> {
+        if let Some(said) = self.answer(sql, &[]) {
+            return said.map(|said| said.count);
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         let done = self.feed(sql, source).await;
@@ -89,6 +92,12 @@ impl Lease {
         sql: &str,
         target: &mut W,
     ) -> Result<u64, Error> {
+        if let Some(said) = self.answer(sql, &[]) {
+            let text = said?.copied();
+            let written = target.write_all(text.as_bytes()).await;
+            written.map_err(|error| unreadable(PathBuf::from("the target"), &error))?;
+            return Ok(text.len() as u64);
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         let failed = |error: tokio_postgres::Error| connection.sort(&error, sql);

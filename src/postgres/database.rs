@@ -8,7 +8,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connection, Maker};
-use super::{Config, Error, tls};
+use super::{Answers, Config, Error, Param, Said, tls};
 use crate::wire::{BoxStream, Dialer};
 
 /// Most connections that are kept for the next operation.
@@ -23,6 +23,8 @@ pub struct Database {
 struct Inner {
     maker: Arc<Maker>,
     idle: Mutex<Vec<Connection>>,
+    /// What stands in for the server, if anything does.
+    answers: Option<Arc<dyn Answers>>,
     tracker: TaskTracker,
 }
 
@@ -33,7 +35,22 @@ impl Database {
     /// # Errors
     /// A certificate authority that cannot be read.
     pub fn new(config: Config, dialer: Arc<dyn Dialer>) -> Result<Database, Error> {
-        let tls = tls::config(&config)?.map(MakeRustlsConnect::new);
+        Database::answered(config, dialer, None)
+    }
+
+    /// A database that is answered by `answers`, and by the server where they say so.
+    ///
+    /// # Errors
+    /// As of [`Database::new`].
+    pub fn answered(
+        config: Config,
+        dialer: Arc<dyn Dialer>,
+        answers: Option<Arc<dyn Answers>>,
+    ) -> Result<Database, Error> {
+        let tls = match &answers {
+            Some(answers) if !answers.are_real() => None,
+            _ => tls::config(&config)?.map(MakeRustlsConnect::new),
+        };
         let maker = Maker {
             server: config.shown().into(),
             tls,
@@ -44,9 +61,15 @@ impl Database {
             inner: Arc::new(Inner {
                 maker: Arc::new(maker),
                 idle: Mutex::default(),
+                answers,
                 tracker: TaskTracker::new(),
             }),
         })
+    }
+
+    /// Who answers in the server's place.
+    pub(super) fn answers(&self) -> Option<&dyn Answers> {
+        self.inner.answers.as_deref()
     }
 
     /// `admin@db.example:5432/postgres`.
@@ -62,6 +85,13 @@ impl Database {
     /// A connection for one operation, or for several that belong together. One that broke while it
     /// lay idle is replaced: nothing was sent over it.
     pub async fn lease(&self) -> Result<Lease, Error> {
+        if self.answers().is_some_and(|answers| !answers.are_real()) {
+            return Ok(Lease {
+                connection: None,
+                database: self.clone(),
+                runtime: Handle::current(),
+            });
+        }
         loop {
             let idle = self.lock().pop();
             let connection = match idle {
@@ -119,6 +149,18 @@ impl Lease {
 
     pub(super) fn connection(&self) -> Result<&Connection, Error> {
         self.connection.as_ref().ok_or_else(gone)
+    }
+
+    /// What is answered in the server's place.
+    pub(super) fn answer(&self, sql: &str, params: &[Param]) -> Option<Result<Said, Error>> {
+        self.database.answers()?.answer(sql, params)
+    }
+
+    /// Lets an answer of the server be heard.
+    pub(super) fn heard(&self, sql: &str, params: &[Param], said: impl FnOnce() -> Said) {
+        if let Some(answers) = self.database.answers() {
+            answers.heard(sql, params, &said());
+        }
     }
 
     /// Remembers the server's number of this session.

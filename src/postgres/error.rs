@@ -48,6 +48,9 @@ pub enum Error {
     Parameter { number: usize, why: String },
     #[error("the query returned {found} rows, and one was wanted")]
     NotOne { found: usize },
+    /// Answers stand in for the server, and there is none to this.
+    #[error("nothing answers `{sql}`")]
+    Unanswered { sql: String, help: Option<String> },
     #[error("the transaction is over")]
     Over,
     #[error("cannot read `{}`: {why}", path.display())]
@@ -197,6 +200,7 @@ impl Error {
             Error::Type { .. } => "pg.type",
             Error::Parameter { .. } => "pg.parameter",
             Error::NotOne { .. } => "pg.rows",
+            Error::Unanswered { .. } => "test.unanswered",
             Error::Over => "pg.transaction",
             Error::File { .. } => "pg.file",
         }
@@ -217,6 +221,7 @@ impl Error {
             Error::Sql { error, .. } => return sql_help(error),
             Error::Type { column, .. } => format!("read it as text: `{column}::text`"),
             Error::NotOne { .. } => "`query` returns any number of rows".to_owned(),
+            Error::Unanswered { help, .. } => return help.clone(),
             Error::Over => "use it inside of the closure that it was given to".to_owned(),
             Error::Parameter { .. } | Error::File { .. } => return None,
         })

@@ -3,6 +3,7 @@
 //! A [`Database`] keeps a few connections, each used by one operation at a time. Values are typed
 //! both ways, parameters always travel beside the SQL, and errors carry what the server said.
 
+mod answers;
 mod config;
 mod connection;
 mod copy;
@@ -19,6 +20,7 @@ mod tls;
 mod value;
 mod watch;
 
+pub use answers::{Answers, Said};
 pub use config::{Config, SslMode};
 pub use connection::{Blocker, Notification};
 pub use copy::Source;

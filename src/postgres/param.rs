@@ -50,6 +50,15 @@ impl Param {
         })
     }
 
+    /// For people and for recordings: a secret as `***`.
+    pub fn shown(&self) -> serde_json::Value {
+        match self {
+            Param::Secret(_) => crate::secret::MASK.into(),
+            Param::Array(items) => items.iter().map(Param::shown).collect(),
+            other => other.json(),
+        }
+    }
+
     fn json(&self) -> serde_json::Value {
         use serde_json::Value;
         match self {

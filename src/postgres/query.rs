@@ -6,6 +6,7 @@ use futures_util::{StreamExt, pin_mut};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::ToSql;
 
+use super::answers::{Said, TextRow};
 use super::{Database, Error, Lease, Param, Value};
 
 /// What a query returned.
@@ -48,11 +49,42 @@ impl Lease {
         params: &[Param],
         begin: impl FnOnce(&[String]) -> F,
     ) -> Result<Vec<T>, Error> {
+        if let Some(said) = self.answer(sql, params) {
+            let said = said?;
+            let make = begin(&said.columns);
+            return Ok(said.rows.into_iter().map(make).collect());
+        }
         let connection = self.connection()?;
         let work = connection.begin();
-        let done = self.rows(sql, params, begin).await;
+        let done = match self.database().answers() {
+            None => self.rows(sql, params, begin).await,
+            Some(_) => self.rows_heard(sql, params, begin).await,
+        };
         work.done();
         done
+    }
+
+    /// As [`Lease::rows`], with the answer heard.
+    async fn rows_heard<T, F: FnMut(Vec<Value>) -> T>(
+        &self,
+        sql: &str,
+        params: &[Param],
+        begin: impl FnOnce(&[String]) -> F,
+    ) -> Result<Vec<T>, Error> {
+        let mut columns = Vec::new();
+        let keep = |names: &[String]| {
+            columns = names.to_vec();
+            |row| row
+        };
+        let rows: Vec<Vec<Value>> = self.rows(sql, params, keep).await?;
+        let said = Said {
+            columns,
+            rows,
+            count: 0,
+        };
+        self.heard(sql, params, || said.clone());
+        let make = begin(&said.columns);
+        Ok(said.rows.into_iter().map(make).collect())
     }
 
     async fn rows<T, F: FnMut(Vec<Value>) -> T>(
@@ -107,6 +139,9 @@ impl Lease {
 
     /// Runs one statement and returns how many rows it touched; one round trip.
     pub async fn execute(&self, sql: &str, params: &[Param]) -> Result<u64, Error> {
+        if let Some(said) = self.answer(sql, params) {
+            return Ok(said?.count);
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         // text of a type that is not said yet, as a literal in the statement would be; whether an
@@ -125,29 +160,55 @@ impl Lease {
             connection.client.execute_raw(sql, params).await
         };
         work.done();
-        done.map_err(|error| connection.sort(&error, sql))
+        let count = done.map_err(|error| connection.sort(&error, sql))?;
+        self.heard(sql, params, || Said::count(count));
+        Ok(count)
     }
 
     /// Runs statements without parameters, several at once.
     pub async fn batch(&self, sql: &str) -> Result<(), Error> {
+        if let Some(said) = self.answer(sql, &[]) {
+            return said.map(drop);
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         let done = connection.client.batch_execute(sql).await;
         work.done();
-        done.map_err(|error| connection.sort(&error, sql))
+        done.map_err(|error| connection.sort(&error, sql))?;
+        self.heard(sql, &[], Said::default);
+        Ok(())
     }
 
     /// Runs statements without parameters and returns what the server answered, as text.
-    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+    pub(super) async fn simple(&self, sql: &str) -> Result<Vec<TextRow>, Error> {
+        if let Some(said) = self.answer(sql, &[]) {
+            return said.map(|said| said.text_rows());
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         let done = connection.client.simple_query(sql).await;
         work.done();
-        done.map_err(|error| connection.sort(&error, sql))
+        let messages = done.map_err(|error| connection.sort(&error, sql))?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(text_row(row)),
+            _ => None,
+        });
+        let rows: Vec<TextRow> = rows.collect();
+        self.heard(sql, &[], || Said::of_text(&rows));
+        Ok(rows)
+    }
+
+    /// There is no server behind it.
+    pub(super) fn is_answered(&self) -> bool {
+        let answers = self.database().answers();
+        answers.is_some_and(|answers| !answers.are_real())
     }
 
     /// Opens a transaction. Until it is ended the connection is not given back.
     pub async fn start(&self) -> Result<(), Error> {
+        if self.is_answered() {
+            return self.batch("BEGIN").await;
+        }
         let connection = self.connection()?;
         connection.taken.store(true, Ordering::Relaxed);
         self.batch("BEGIN").await
@@ -156,6 +217,9 @@ impl Lease {
     /// Makes the transaction's changes last. When a statement of it had failed, the server undoes
     /// them instead, and that is an error here.
     pub async fn commit(&self) -> Result<(), Error> {
+        if self.is_answered() {
+            return self.batch("COMMIT").await;
+        }
         let connection = self.connection()?;
         let work = connection.begin();
         // a transaction that failed answers COMMIT without an error, and this with one
@@ -174,8 +238,20 @@ impl Lease {
     /// Undoes the transaction.
     pub async fn roll_back(&self) -> Result<(), Error> {
         self.batch("ROLLBACK").await?;
+        if self.is_answered() {
+            return Ok(());
+        }
         let connection = self.connection()?;
         connection.taken.store(false, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn text_row(row: &tokio_postgres::SimpleQueryRow) -> TextRow {
+    let columns = row.columns().iter().enumerate();
+    let cells = columns.map(|(index, column)| {
+        let text = row.try_get(index).ok().flatten();
+        (column.name().to_owned(), text.map(str::to_owned))
+    });
+    cells.collect()
 }

@@ -15,6 +15,9 @@ impl Lease {
         if limit.is_zero() {
             return work.await;
         }
+        if self.is_answered() {
+            return work.await;
+        }
         let pid = self.connection()?.pid();
         tokio::pin!(work);
         let done = tokio::select! {

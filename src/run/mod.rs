@@ -7,7 +7,7 @@ pub mod signals;
 pub mod stats;
 pub mod step;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -61,6 +61,8 @@ struct Inner {
     signal: Mutex<Option<Signal>>,
     /// The second signal came: nothing waits for anything any more.
     hard_stop: AtomicBool,
+    /// Parts of the run that only show what they would change.
+    planning: AtomicUsize,
     wire: Wire,
     started: Instant,
     journal: Option<Journal>,
@@ -100,6 +102,7 @@ impl Run {
                 cancel: CancellationToken::new(),
                 signal: Mutex::new(None),
                 hard_stop: AtomicBool::new(false),
+                planning: AtomicUsize::new(0),
                 wire: Wire::default(),
                 started: Instant::now(),
                 journal,
@@ -127,7 +130,23 @@ impl Run {
     }
 
     pub fn mode(&self) -> Mode {
-        self.inner.options.mode
+        match self.inner.planning.load(Ordering::SeqCst) {
+            0 => self.inner.options.mode,
+            _ => Mode::Plan,
+        }
+    }
+
+    /// Does the work as a plan, whatever the mode of the run is.
+    pub fn planning<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Restore<'a>(&'a AtomicUsize);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.inner.planning.fetch_add(1, Ordering::SeqCst);
+        let _restore = Restore(&self.inner.planning);
+        work()
     }
 
     /// Nothing may be written anywhere.

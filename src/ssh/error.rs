@@ -108,6 +108,16 @@ pub enum Error {
         /// What the source said.
         reason: String,
     },
+    /// Answers stand in for the host, and there is none to this.
+    #[error("nothing answers `{asked}` on `{hop}`")]
+    Unanswered {
+        /// The host.
+        hop: String,
+        /// The command.
+        asked: String,
+        /// What there are answers to.
+        help: Option<String>,
+    },
     /// The run is over, nothing more can be started.
     #[error("the SSH connections are already closed")]
     Closed,
@@ -163,6 +173,7 @@ impl Error {
             Self::Channel { .. } => "ssh.channel",
             Self::Input { .. } => "ssh.input",
             Self::Closed => "ssh.closed",
+            Self::Unanswered { .. } => "test.unanswered",
         }
     }
 
@@ -173,6 +184,7 @@ impl Error {
                 "names may hold letters, digits, `.`, `-`, `_` and, for addresses, `:`".to_owned()
             }
             Self::Config { .. } | Self::Input { .. } | Self::Closed => return None,
+            Self::Unanswered { help, .. } => return help.clone(),
             Self::Connect { .. } => {
                 "check that the host is up, and the address, route and firewall or security list"
                     .to_owned()
@@ -230,7 +242,8 @@ impl Error {
             | Self::ConnectionLost { hop, .. }
             | Self::StatusLost { hop }
             | Self::Channel { hop, .. }
-            | Self::Input { hop, .. } => Some(hop),
+            | Self::Input { hop, .. }
+            | Self::Unanswered { hop, .. } => Some(hop),
         }
     }
 

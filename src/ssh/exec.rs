@@ -19,7 +19,7 @@ use super::capture::Capture;
 use super::channel::{Inbox, SessionChannel};
 use super::connection::Connection;
 use super::stats::Traffic;
-use super::{Class, Error};
+use super::{Asked, Class, Error};
 
 /// How much of each stream is kept when nothing else is said.
 pub const DEFAULT_CAPTURE: usize = 4 << 20;
@@ -87,6 +87,8 @@ pub struct Exec {
     pub on_output: Option<OnOutput>,
     /// Told about progress of the input.
     pub on_sent: Option<OnSent>,
+    /// What it is in words, where the command line is not; for those who answer in a host's place.
+    pub asked: Option<Asked>,
     /// Runs it on a terminal; then both outputs are one, and it gets a hang-up when abandoned.
     pub pty: bool,
 }
@@ -101,6 +103,7 @@ impl Exec {
             capture_limit: DEFAULT_CAPTURE,
             on_output: None,
             on_sent: None,
+            asked: None,
             pty: false,
         }
     }
@@ -108,6 +111,12 @@ impl Exec {
     /// With input.
     pub fn stdin(mut self, stdin: Stdin) -> Self {
         self.stdin = stdin;
+        self
+    }
+
+    /// Said in words.
+    pub fn asked(mut self, asked: Asked) -> Self {
+        self.asked = Some(asked);
         self
     }
 

@@ -12,7 +12,7 @@ use super::hop::Hop;
 use super::read::Output;
 use super::shared::Run;
 use super::stats::{HostStats, Traffic};
-use super::{Class, Error};
+use super::{Answers, Asked, Class, Error, answers};
 use crate::wire::{BoxStream, DialError, Dialer};
 
 /// A host to run commands on. Cheap to clone; nothing is connected until something is asked of it.
@@ -59,8 +59,27 @@ impl Host {
         self.traffic.snapshot()
     }
 
+    /// Who answers in its place.
+    pub fn answers(&self) -> Option<&Arc<dyn Answers>> {
+        self.run.options.answers.as_ref()
+    }
+
+    fn is_real(&self) -> bool {
+        self.answers().is_none_or(|answers| answers.are_real())
+    }
+
     /// Makes the connection now, so that a failure shows early.
     pub async fn connect(&self) -> Result<(), Error> {
+        if let Some(answers) = self.answers().filter(|answers| !answers.are_real()) {
+            let asked = Asked {
+                command: "connect".to_owned(),
+                ..Asked::default()
+            };
+            return match answers.exec(&self.name, &asked) {
+                Some(Err(error @ Error::Connect { .. })) => Err(error),
+                _ => Ok(()),
+            };
+        }
         self.hop.connection(&self.run, Class::Control).await?;
         Ok(())
     }
@@ -71,6 +90,14 @@ impl Host {
     /// its channel is closed. A server that runs its sessions as root delivers no signals; there a
     /// command ends with its input or its next output, or runs on.
     pub async fn exec(&self, exec: Exec) -> Result<Finished, Error> {
+        match self.answers() {
+            Some(answers) => answers::exec(answers, self, exec).await,
+            None => self.exec_there(exec).await,
+        }
+    }
+
+    /// Runs a command on the host itself.
+    pub(super) async fn exec_there(&self, exec: Exec) -> Result<Finished, Error> {
         let this = self.clone();
         // A task of its own, so that output is taken even while nobody polls the caller.
         let task = self.run.tracker.spawn(async move {
@@ -86,6 +113,9 @@ impl Host {
     /// slowed down to the reader's pace. It has a bulk connection to itself, since that is the only
     /// way to slow one channel down.
     pub async fn exec_read(&self, exec: Exec) -> Result<Output, Error> {
+        if !self.is_real() {
+            return Err(answers::not_there(self, &exec.command));
+        }
         let running = self.start(Class::Bulk, true).await?;
         Ok(Output::new(
             running,
@@ -156,6 +186,9 @@ impl Host {
     /// A stream from this host to `host` and `port`, resolved there.
     pub async fn dial(&self, host: &str, port: u16) -> Result<BoxStream, Error> {
         super::name::check_host(host)?;
+        if !self.is_real() {
+            return Err(answers::not_there(self, &format!("a stream to {host}:{port}")));
+        }
         let tunnel = self
             .hop
             .tunnel(

@@ -6,6 +6,7 @@
 //! deadlock of nested sessions, [`channel`] for leaked sessions, [`known_hosts`] for host keys.
 
 mod algorithms;
+mod answers;
 mod auth;
 mod capture;
 mod channel;
@@ -30,6 +31,7 @@ mod sign;
 mod stats;
 mod tunnel;
 
+pub use answers::{Answers, Asked};
 pub use error::{AuthFailure, Error};
 pub use exec::{DEFAULT_CAPTURE, Exec, Finished, OnOutput, OnSent, OutputStream, Stdin};
 pub use host::{Host, HostDialer};

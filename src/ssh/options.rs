@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::Answers;
+
 /// What to do with a host whose key is not known yet. A changed or revoked key is always refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostKeyPolicy {
@@ -60,6 +62,8 @@ pub struct Options {
     pub start_patience: Duration,
     /// Bytes after which a connection renews its keys; default 1 GiB, which is also the most.
     pub rekey_after: usize,
+    /// Answers in place of hosts; default none.
+    pub answers: Option<Arc<dyn Answers>>,
 }
 
 impl Default for Options {
@@ -83,6 +87,7 @@ impl Default for Options {
             starts_at_once: 6,
             start_patience: Duration::from_secs(30),
             rekey_after: 1 << 30,
+            answers: None,
         }
     }
 }

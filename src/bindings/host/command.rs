@@ -16,7 +16,7 @@ use crate::engine::ty::{self, Ty};
 use crate::files::command::CommandLine;
 use crate::files::last_lines;
 use crate::report::{Action, Event, HostOutput, Line, LineSplitter, Stream};
-use crate::ssh::{Exec, Finished, OutputStream, Stdin};
+use crate::ssh::{Asked, Exec, Finished, OutputStream, Stdin};
 
 use super::result::{Ended, RunResult};
 use super::{HostHandle, on_host};
@@ -191,7 +191,11 @@ fn execute(
     let sink = lines.clone();
     let work = async |remote: &crate::ssh::Host| {
         let (command, head) = line.launch(&host.sudo_for(remote, root));
-        let mut exec = Exec::new(command).on_output(move |stream, bytes| sink.take(stream, bytes));
+        let asked = Asked {
+            command: line.shown(),
+            stdin: line.stdin.clone(),
+        };
+        let mut exec = Exec::new(command).asked(asked).on_output(move |stream, bytes| sink.take(stream, bytes));
         if !head.is_empty() {
             exec = exec.stdin(Stdin::Bytes(head));
         }

@@ -20,6 +20,7 @@ use crate::engine::raise::Raise;
 use crate::engine::registry::{Property, Type};
 use crate::engine::session::Session;
 use crate::files::Sudo;
+use crate::replay::Stage;
 use crate::report::HostWire;
 use crate::ssh::{self, HostKeyPolicy, Options, Ssh, Target};
 use crate::wire::{BoxFuture, BoxStream, DialError, Dialer};
@@ -218,6 +219,9 @@ pub fn settle(session: &Session) {
 /// The run's one SSH client.
 fn client(session: &Arc<Session>) -> Result<Ssh, Raise> {
     let settings = &session.settings;
+    // looked up before: the clients are locked while one is made
+    let stage = session.existing::<Stage>();
+    let answers = stage.map(|stage| stage as Arc<dyn ssh::Answers>);
     let made = session.client(|| {
         Ssh::new(Options {
             config_file: settings.ssh_config.clone(),
@@ -225,6 +229,7 @@ fn client(session: &Arc<Session>) -> Result<Ssh, Raise> {
                 true => HostKeyPolicy::AcceptNew,
                 false => HostKeyPolicy::Strict,
             },
+            answers,
             ..Options::default()
         })
     });

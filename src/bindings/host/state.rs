@@ -273,13 +273,21 @@ fn action(action: files::Action) -> crate::report::Action {
 
 fn missing(call: &mut Call) -> Result<Dynamic, Raise> {
     let host = call.receiver::<HostHandle>()?;
+    let paths = call.strings(0)?;
+    if let Some(model) = on_host(call, &host, async |remote| {
+        Ok::<_, Failure>(files::standin(remote))
+    })? {
+        let missing = model.missing(paths.iter().map(String::as_str));
+        let missing = missing.into_iter().map(Dynamic::from);
+        return Ok(missing.collect::<Array>().into());
+    }
     let mut words = vec![
         "sh".to_owned(),
         "-c".to_owned(),
         r#"for path; do [ -e "$path" ] || printf '%s\n' "$path"; done"#.to_owned(),
         "sh".to_owned(),
     ];
-    words.extend(call.strings(0)?);
+    words.extend(paths);
     let line = CommandLine::new(Work::Words(words));
     let finished = on_host(call, &host, async |remote| {
         let (command, _) = line.launch(&host.sudo_for(remote, true));

@@ -13,6 +13,7 @@ use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Module, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::http::{Client, Error, Method, Tunnel, Via};
+use crate::replay::Stage;
 
 use super::host::HostHandle;
 
@@ -248,7 +249,10 @@ pub(super) fn client(call: &Call) -> Result<Arc<Client>, Raise> {
     if let Some(client) = call.session.existing::<Client>() {
         return Ok(client);
     }
-    let client = Client::new()?;
+    let mut client = Client::new()?;
+    if let Some(stage) = call.session.existing::<Stage>() {
+        client = client.answered(stage);
+    }
     Ok(call.session.client(|| client))
 }
 

@@ -9,7 +9,8 @@ use super::Handle;
 use crate::diag::Failure;
 use crate::engine::Call;
 use crate::engine::raise::Raise;
-use crate::postgres::{Config, Database, SslMode};
+use crate::postgres::{Answers, Config, Database, SslMode};
+use crate::replay::Stage;
 use crate::secret::Secret;
 use crate::wire::{BoxFuture, BoxStream, DialError, Dialer, Tcp};
 use crate::workstation::path;
@@ -60,7 +61,9 @@ pub fn open(call: &mut Call) -> Result<Dynamic, Raise> {
         None => Arc::new(Tcp::new(config.connect_timeout)),
     };
     let label = call.opt_string("name").unwrap_or_else(|| "database".into());
-    let database = Database::new(config, dialer)?;
+    let stage = call.session.existing::<Stage>();
+    let answers = stage.map(|stage| stage as Arc<dyn Answers>);
+    let database = Database::answered(config, dialer, answers)?;
     super::remember(call.session, database.clone());
     Ok(Dynamic::from(Handle { database, label }))
 }

@@ -35,5 +35,6 @@ pub use packages::Packages;
 pub use service::Service;
 pub use sysctl::Sysctl;
 pub use text::{Newline, Text};
+pub(in crate::files) use unit::full_name;
 pub use unit_file::UnitFile;
 pub use user::User;

@@ -32,6 +32,11 @@ impl Service {
         }
     }
 
+    /// Whether it is to run, and to start at boot.
+    pub(in crate::files) fn wanted(&self) -> (Option<bool>, Option<bool>) {
+        (self.running, self.enabled)
+    }
+
     /// Whether it starts at boot. Default: as it is.
     #[must_use]
     pub fn enabled(mut self, enabled: impl Into<Option<bool>>) -> Service {

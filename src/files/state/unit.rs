@@ -48,7 +48,7 @@ pub(super) struct Unit {
 }
 
 /// The unit's name with its suffix.
-pub(super) fn full_name(name: &str) -> String {
+pub(in crate::files) fn full_name(name: &str) -> String {
     match SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
         true => name.to_owned(),
         false => format!("{name}.service"),

@@ -6,12 +6,14 @@ use bytes::Bytes;
 
 use super::super::content::Content;
 use super::super::error::{Error, last_lines};
+use super::super::Model;
 use super::super::mode::Mode;
 use super::super::pace::Compress;
 use super::super::payload::{self, Carried, Progress};
 use super::super::quote::quote_bytes;
 use super::super::record::{Record, Records};
-use super::super::shell::{Channel, Job, Launch, Shell, Sudo, not_started};
+use super::super::shell::{Channel, Job, Launch, Shell, Sudo, not_started, standin};
+use super::super::world::NodeKind;
 use super::globs::Globs;
 use super::tree::{Tree, What};
 
@@ -51,6 +53,9 @@ pub(super) async fn list(
     globs: &Globs,
     sudo: &Sudo,
 ) -> Result<Listing, Error> {
+    if let Some(model) = standin(shell) {
+        return Ok(Listing::of(&model, remote));
+    }
     let mut script = format!("{START}{RECEIVE}{LIST}list ").into_bytes();
     script.extend(quote_bytes(remote.as_bytes()));
     for (at, pruned) in globs.pruned().iter().enumerate() {
@@ -110,6 +115,39 @@ pub(super) async fn list(
         });
     }
     Ok(listing)
+}
+
+impl Listing {
+    /// What a model has.
+    fn of(model: &Model, remote: &str) -> Listing {
+        let Some(below) = model.below(remote) else {
+            return Listing::default();
+        };
+        let nodes = below.into_iter().map(|(path, node)| {
+            let kind = match node.kind {
+                NodeKind::File => 'f',
+                NodeKind::Dir => 'd',
+                NodeKind::Link => 'l',
+                NodeKind::Absent | NodeKind::Other => 'p',
+            };
+            let node = Node {
+                kind,
+                mode: node.mode,
+                user: node.user,
+                group: node.group,
+                uid: node.uid,
+                gid: node.gid,
+                sha256: node.sha256,
+                target: node.target.map(String::into_bytes),
+            };
+            (path.into_bytes(), node)
+        });
+        Listing {
+            exists: true,
+            nodes: nodes.collect(),
+            ..Listing::default()
+        }
+    }
 }
 
 /// The files whose hashes are compared, as `xargs -0` takes them.

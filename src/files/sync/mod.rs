@@ -21,7 +21,7 @@ use super::pace::Compress;
 use super::payload::Progress;
 use super::place::{check_path, clean};
 use super::report::{Diff, Reason};
-use super::shell::{Class, Shell};
+use super::shell::{Class, Shell, standin};
 use super::state::File;
 use compare::Difference;
 use globs::Globs;
@@ -149,6 +149,11 @@ pub async fn sync(
         return Ok(report);
     }
     if difference.changes.is_empty() {
+        return Ok(report);
+    }
+    if let Some(model) = standin(shell) {
+        tree.copy_to(&model, &remote, &difference.changes, options);
+        report.round_trips += 1;
         return Ok(report);
     }
     let script = apply::script(&remote, tree, &difference, options);

@@ -9,7 +9,10 @@ use tokio::sync::mpsc;
 use super::super::error::Error;
 use super::super::hash::Stamp;
 use super::super::mode::Mode;
+use super::super::Model;
+use super::super::world::{Node, NodeKind};
 use super::globs::as_path;
+use super::{SyncAction, SyncChange, SyncOptions};
 
 /// What the workstation has, in the order of the paths.
 #[derive(Debug)]
@@ -42,6 +45,45 @@ impl Tree {
             _ => 0,
         });
         sizes.sum()
+    }
+
+    /// Makes the changes in a model.
+    pub(super) fn copy_to(
+        &self,
+        model: &Model,
+        remote: &str,
+        changes: &[SyncChange],
+        options: &SyncOptions,
+    ) {
+        let at = |path: &str| format!("{}/{path}", remote.trim_end_matches('/'));
+        for gone in changes.iter().filter(|change| change.action == SyncAction::Delete) {
+            model.set(&at(&gone.path), Node::absent());
+        }
+        model.put_dir(remote, Mode::new(0o755));
+        let owner = |name: &Option<String>| name.clone().unwrap_or_else(|| "root".to_owned());
+        for entry in &self.entries {
+            let mut node = Node {
+                mode: entry.mode,
+                user: owner(&options.owner),
+                group: owner(&options.group),
+                ..Node::absent()
+            };
+            match &entry.what {
+                What::Dir => node.kind = NodeKind::Dir,
+                What::File { stamp, sha256 } => {
+                    node.kind = NodeKind::File;
+                    node.size = stamp.size;
+                    node.sha256 = Some(sha256.clone());
+                    let from = self.root.join(as_path(&entry.path));
+                    node.text = std::fs::read(from).ok().map(Bytes::from);
+                }
+                What::Link { target } => {
+                    node.kind = NodeKind::Link;
+                    node.target = Some(String::from_utf8_lossy(target).into_owned());
+                }
+            }
+            model.set(&at(&String::from_utf8_lossy(&entry.path)), node);
+        }
     }
 
     /// Writes all files and links as an archive, in blocks of `block` bytes. Blocks the thread.

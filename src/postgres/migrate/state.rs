@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::SimpleQueryMessage;
-
 use super::super::{Blocker, Database, Lease};
 use super::{Error, Migration, Plan, plan};
 
@@ -106,14 +104,14 @@ pub async fn read_only(lease: &Lease) -> Result<State, Error> {
 }
 
 async fn read(lease: &Lease, sql: &str) -> Result<State, Error> {
-    let messages = lease.simple(sql).await?;
+    let rows = lease.simple(sql).await?;
     let mut state = State::default();
     let mut checksums = BTreeMap::new();
-    for message in &messages {
-        let SimpleQueryMessage::Row(row) = message else {
-            continue;
+    for row in &rows {
+        let text = |name| {
+            let cell = row.iter().find(|(column, _)| column == name);
+            cell.and_then(|(_, text)| text.as_deref())
         };
-        let text = |name| row.try_get(name).ok().flatten();
         if let Some(pid) = text("pid").and_then(|text| text.parse().ok()) {
             lease.note_pid(pid);
         }
