@@ -25,7 +25,8 @@ pub fn test(args: &TestArgs) -> u8 {
 }
 
 fn all(args: &TestArgs, reporter: &Reporter) -> Result<u8, Failure> {
-    let internal = |error: &io::Error| Failure::from_error("internal", error).class(Class::Internal);
+    let internal =
+        |error: &io::Error| Failure::from_error("internal", error).class(Class::Internal);
     let library = library(&args.std_dirs);
     let project = library.project.clone().unwrap_or_default();
     let files = testing::files(&args.files, &project)?;
@@ -55,7 +56,12 @@ fn all(args: &TestArgs, reporter: &Reporter) -> Result<u8, Failure> {
     let out = Out { json: args.json };
     let summary = if args.list {
         let (names, wrong) = testing::list(&files, &options, &run);
-        print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?;
+        print(
+            &names
+                .iter()
+                .map(|name| format!("{name}\n"))
+                .collect::<String>(),
+        )?;
         out.file(&wrong)?;
         match wrong.is_empty() {
             true => return Ok(0),
@@ -163,7 +169,10 @@ fn page(tests: &[Tested]) -> String {
         match test.outcome {
             Outcome::Passed => {}
             Outcome::Skipped => {
-                let why = test.failure.as_ref().map(|failure| failure.message.as_str());
+                let why = test
+                    .failure
+                    .as_ref()
+                    .map(|failure| failure.message.as_str());
                 text.push_str(&format!(
                     "       {}: skipped: {}\n",
                     test.name,

@@ -12,7 +12,9 @@ use super::error::{Error, last_lines};
 use super::mode::Mode;
 use super::quote::{holds_nul, quote};
 use super::record::{Record, Split};
-use super::shell::{Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started, standin};
+use super::shell::{
+    Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started, standin,
+};
 
 const START: &str = include_str!("sh/start.sh");
 const SEND: &str = include_str!("sh/send.sh");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Model;
 use super::apply::{Failed, Heard, Script, Transfer};
 use super::error::Error;
 use super::fetch;
@@ -14,7 +15,6 @@ use super::pace::Compress;
 use super::payload::Progress;
 use super::read::Probe;
 use super::report::{Change, ItemReport, Report};
-use super::Model;
 use super::shell::{Class, Shell, Sudo, standin};
 use super::world::World;
 

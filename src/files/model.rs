@@ -17,9 +17,31 @@ use super::world::{Node, NodeKind, World};
 
 /// Directories that every host has.
 const USUAL: &[&str] = &[
-    "/", "/dev", "/etc", "/etc/systemd", "/etc/systemd/system", "/etc/modprobe.d", "/etc/modules-load.d",
-    "/etc/sysctl.d", "/home", "/lib", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/local",
-    "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/var", "/var/lib", "/var/log", "/var/tmp",
+    "/",
+    "/dev",
+    "/etc",
+    "/etc/systemd",
+    "/etc/systemd/system",
+    "/etc/modprobe.d",
+    "/etc/modules-load.d",
+    "/etc/sysctl.d",
+    "/home",
+    "/lib",
+    "/opt",
+    "/root",
+    "/run",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/sbin",
+    "/var",
+    "/var/lib",
+    "/var/log",
+    "/var/tmp",
 ];
 /// What systemd says of a unit that nobody described: it is there and does not run.
 const IDLE: &str = "1\nType=simple\nResult=success\nLoadState=loaded\nActiveState=inactive\nSubState=dead\n\
@@ -28,6 +50,7 @@ const IDLE: &str = "1\nType=simple\nResult=success\nLoadState=loaded\nActiveStat
 /// Kinds of state that neither a path nor a unit shows.
 const UNSEEN: &[&str] = &[
     "command",
+    "download",
     "group",
     "kernel_module",
     "mount",
@@ -176,7 +199,9 @@ impl Model {
         }
         for (snippet, words) in asks {
             if let Some(answer) = inner.answer(snippet, words) {
-                world.answers.insert((snippet.to_owned(), words.clone()), answer);
+                world
+                    .answers
+                    .insert((snippet.to_owned(), words.clone()), answer);
             }
         }
         world
@@ -190,9 +215,8 @@ impl Model {
         }
         let start = format!("{}/", dir.trim_end_matches('/'));
         let found = inner.nodes.iter().filter(|(_, node)| !node.is_absent());
-        let found = found.filter_map(|(path, node)| {
-            Some((path.strip_prefix(&start)?.to_owned(), node.clone()))
-        });
+        let found = found
+            .filter_map(|(path, node)| Some((path.strip_prefix(&start)?.to_owned(), node.clone())));
         Some(found.collect())
     }
 
@@ -232,11 +256,7 @@ impl Model {
     }
 
     /// Hears what a host itself answered; what was learnt first stays.
-    pub(super) fn learn<'a>(
-        &self,
-        world: &World,
-        paths: impl Iterator<Item = &'a String>,
-    ) {
+    pub(super) fn learn<'a>(&self, world: &World, paths: impl Iterator<Item = &'a String>) {
         let mut inner = self.lock();
         for path in paths {
             let node = world.node(path);
@@ -282,7 +302,8 @@ impl Model {
             }
             let answers = value.get("answers").and_then(Value::as_array);
             for answer in answers.into_iter().flatten() {
-                let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+                let text =
+                    |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
                 let words = answer.get("words").and_then(Value::as_array);
                 let words = words.into_iter().flatten().filter_map(Value::as_str);
                 let question = (text("ask").to_owned(), words.map(str::to_owned).collect());

@@ -10,7 +10,9 @@ use super::diff::TEXT_LIMIT;
 use super::error::{Error, last_lines};
 use super::quote::quote_bytes;
 use super::record::{Record, Records};
-use super::shell::{Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started, standin};
+use super::shell::{
+    Channel, Class, Finished, Input, Job, Launch, Shell, Sudo, not_started, standin,
+};
 use super::world::{Node, NodeKind, World};
 
 const START: &str = include_str!("sh/start.sh");
@@ -172,9 +174,10 @@ impl Probe {
         class: Class,
     ) -> Result<World, Error> {
         if let Some(model) = standin(shell) {
-            let asks = self.asks.iter().flat_map(|(snippet, asked)| {
-                asked.iter().map(move |words| (snippet.name, words))
-            });
+            let asks = self
+                .asks
+                .iter()
+                .flat_map(|(snippet, asked)| asked.iter().map(move |words| (snippet.name, words)));
             return Ok(model.world(shell.host(), self.paths.keys(), asks));
         }
         let launch = Launch::new(sudo, &self.script(state_dir));

@@ -62,7 +62,9 @@ impl Said {
     /// As `COPY … TO STDOUT` writes it, without escapes.
     pub(super) fn copied(self) -> String {
         let rows = self.text_rows().into_iter().map(|row| {
-            let cells = row.into_iter().map(|(_, text)| text.unwrap_or("\\N".into()));
+            let cells = row
+                .into_iter()
+                .map(|(_, text)| text.unwrap_or("\\N".into()));
             cells.collect::<Vec<_>>().join("\t") + "\n"
         });
         rows.collect()

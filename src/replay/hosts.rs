@@ -62,7 +62,8 @@ impl Stage {
                     }
                 }
                 other => {
-                    let help = "`files`, `dirs`, `units`, `commands`, `facts` and `down` describe a host";
+                    let help =
+                        "`files`, `dirs`, `units`, `commands`, `facts` and `down` describe a host";
                     return Err(wrong(name, &format!("it has no `{other}`")).help(help));
                 }
             }
@@ -107,19 +108,15 @@ impl Answers for Stage {
     fn exec(&self, host: &str, asked: &Asked) -> Option<Result<Finished, Error>> {
         let command = &asked.command;
         self.note_asked(&format!("{host}: {command}"));
-        if self.is_down(host) {
-            return Some(Err(Error::Connect {
-                hop: host.to_owned(),
-                address: host.to_owned(),
-                reason: "the test says that it is down".to_owned(),
-            }));
+        if let Err(error) = self.connect(host) {
+            return Some(Err(error));
         }
         let key = self.key(host, asked);
         let mut state = self.lock();
         let own = state.commands.get_mut(host);
-        let given = own.and_then(|table| table.answer(command)).or_else(|| {
+        let given = own.and_then(|table| table.answer(&[command])).or_else(|| {
             let all = state.commands.get_mut(ALL);
-            all.and_then(|table| table.answer(command))
+            all.and_then(|table| table.answer(&[command]))
         });
         if let Some(answer) = given.or_else(|| state.recording.answer(&key)) {
             return Some(Ok(finished(&answer)));
@@ -142,6 +139,17 @@ impl Answers for Stage {
         }))
     }
 
+    fn connect(&self, host: &str) -> Result<(), Error> {
+        if !self.is_down(host) {
+            return Ok(());
+        }
+        Err(Error::Connect {
+            hop: host.to_owned(),
+            address: host.to_owned(),
+            reason: "the test says that it is down".to_owned(),
+        })
+    }
+
     fn heard(&self, host: &str, asked: &Asked, finished: &Finished) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let answer = json!({
@@ -158,7 +166,11 @@ impl Answers for Stage {
     }
 
     fn standin(&self, host: &str) -> Option<Arc<dyn Any + Send + Sync>> {
-        Some(self.model(host))
+        // One that is out of reach is found so by whatever needs its model.
+        match self.is_down(host) {
+            true => None,
+            false => Some(self.model(host)),
+        }
     }
 }
 
@@ -203,7 +215,8 @@ fn describe(model: &Model, name: &str, field: &str, value: &Value) -> Result<(),
             "files" => {
                 let text = value.as_str().or_else(|| value.get("text")?.as_str());
                 let Some(text) = text else {
-                    let message = format!("`files.{key}` is a text, or a map with `text` and `mode`");
+                    let message =
+                        format!("`files.{key}` is a text, or a map with `text` and `mode`");
                     return Err(wrong(name, &message));
                 };
                 let mode = value.get("mode").and_then(Value::as_str);
@@ -216,7 +229,8 @@ fn describe(model: &Model, name: &str, field: &str, value: &Value) -> Result<(),
                 Some("stopped") => model.put_unit(key, false, true),
                 Some("disabled") => model.put_unit(key, false, false),
                 _ => {
-                    let message = format!("`units.{key}` is \"running\", \"stopped\" or \"disabled\"");
+                    let message =
+                        format!("`units.{key}` is \"running\", \"stopped\" or \"disabled\"");
                     return Err(wrong(name, &message));
                 }
             },
@@ -245,7 +259,11 @@ fn finished(answer: &Value) -> Finished {
         Value::Number(number) => number.as_i64(),
         _ => answer.get("code").and_then(Value::as_i64),
     };
-    let stdout = answer.as_str().unwrap_or(text("stdout")).as_bytes().to_vec();
+    let stdout = answer
+        .as_str()
+        .unwrap_or(text("stdout"))
+        .as_bytes()
+        .to_vec();
     let stderr = text("stderr").as_bytes().to_vec();
     Finished {
         code: match signal {
@@ -262,5 +280,8 @@ fn finished(answer: &Value) -> Finished {
 }
 
 fn wrong(host: &str, what: &str) -> Failure {
-    Failure::usage("test.answers", format!("the host `{host}` of a test: {what}"))
+    Failure::usage(
+        "test.answers",
+        format!("the host `{host}` of a test: {what}"),
+    )
 }

@@ -10,4 +10,4 @@ mod table;
 mod web;
 
 pub use recording::{Line, Recording, path_of};
-pub use stage::{SKIPPED, Setup, Stage};
+pub use stage::{SKIPPED, Setup, Stage, UNANSWERED};

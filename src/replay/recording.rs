@@ -40,7 +40,10 @@ impl Recording {
         for line in lines(&path)? {
             let text = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default();
             if text("test") == name {
-                let answers = recording.answers.entry(text("asked").to_owned()).or_default();
+                let answers = recording
+                    .answers
+                    .entry(text("asked").to_owned())
+                    .or_default();
                 answers.push_back(line.get("answer").cloned().unwrap_or_default());
             }
         }
@@ -77,9 +80,9 @@ impl Recording {
         });
         for (test, lines) in heard {
             let lines = lines.iter();
-            kept.extend(lines.map(|line| {
-                json!({ "test": test, "asked": line.key, "answer": line.answer })
-            }));
+            kept.extend(
+                lines.map(|line| json!({ "test": test, "asked": line.key, "answer": line.answer })),
+            );
         }
         // Stable: what was asked at once comes in another order every time.
         kept.sort_by(|a, b| {
@@ -102,9 +105,8 @@ fn lines(path: &Path) -> Result<Vec<Value>, Failure> {
     };
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let line = serde_json::from_str(line).map_err(|error| {
-            unusable(path, "read", &format!("line {}: {error}", number + 1))
-        })?;
+        let line = serde_json::from_str(line)
+            .map_err(|error| unusable(path, "read", &format!("line {}: {error}", number + 1)))?;
         lines.push(line);
     }
     Ok(lines)

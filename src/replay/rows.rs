@@ -8,7 +8,14 @@ use crate::diag::Failure;
 use crate::postgres::{Answers, Error, Param, Said, SqlError, Value};
 
 /// Statements that are no question: what begins with these is answered with nothing.
-const ORDERS: [&str; 6] = ["BEGIN", "COMMIT", "ROLLBACK", "SET ", "RESET ", "SELECT pg_advisory_"];
+const ORDERS: [&str; 6] = [
+    "BEGIN",
+    "COMMIT",
+    "ROLLBACK",
+    "SET ",
+    "RESET ",
+    "SELECT pg_advisory_",
+];
 
 impl Stage {
     /// Answers to statements, by patterns in which white space and case do not count.
@@ -21,7 +28,10 @@ impl Stage {
     }
 
     fn sql_key(&self, sql: &str, params: &[Param]) -> String {
-        let params: Vec<String> = params.iter().map(|param| param.shown().to_string()).collect();
+        let params: Vec<String> = params
+            .iter()
+            .map(|param| param.shown().to_string())
+            .collect();
         let params = match params.is_empty() {
             true => String::new(),
             false => format!(" [{}]", params.join(", ")),
@@ -36,7 +46,7 @@ impl Answers for Stage {
         self.note_asked(&shown);
         let key = self.sql_key(sql, params);
         let mut state = self.lock();
-        let given = state.sql.answer(&form(sql));
+        let given = state.sql.answer(&[form(sql)]);
         if let Some(answer) = given.or_else(|| state.recording.answer(&key)) {
             drop(state);
             return Some(said(&answer));
@@ -61,9 +71,7 @@ impl Answers for Stage {
 
     fn heard(&self, sql: &str, params: &[Param], said: &Said) {
         let rows = said.rows.iter();
-        let rows: Vec<Vec<Json>> = rows
-            .map(|row| row.iter().map(to_json).collect())
-            .collect();
+        let rows: Vec<Vec<Json>> = rows.map(|row| row.iter().map(to_json).collect()).collect();
         let answer = json!({ "columns": said.columns, "rows": rows, "count": said.count });
         self.note_heard(self.sql_key(sql, params), answer);
     }
@@ -112,7 +120,9 @@ fn said(answer: &Json) -> Result<Said, Error> {
     let rows = rows.into_iter().flatten().filter_map(Json::as_array);
     Ok(Said {
         columns: columns.map(str::to_owned).collect(),
-        rows: rows.map(|row| row.iter().map(from_json).collect()).collect(),
+        rows: rows
+            .map(|row| row.iter().map(from_json).collect())
+            .collect(),
         count: answer.get("count").and_then(Json::as_u64).unwrap_or(0),
     })
 }

@@ -16,6 +16,9 @@ use crate::report::Reporter;
 /// The kind of the failure by which a test skips itself.
 pub const SKIPPED: &str = "test.skipped";
 
+/// The kind of the failure of a request that nothing answers.
+pub const UNANSWERED: &str = "test.unanswered";
+
 /// How a test is set up.
 pub struct Setup {
     /// The file that the test is in.
@@ -123,11 +126,7 @@ impl Stage {
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn kept<E>(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> Result<Value, E>,
-    ) -> Result<Value, E> {
+    pub fn kept<E>(&self, name: &str, make: impl FnOnce() -> Result<Value, E>) -> Result<Value, E> {
         let key = format!("kept {name}");
         if let Some(value) = self.lock().recording.answer(&key) {
             return Ok(value);
@@ -158,16 +157,21 @@ impl Stage {
         let near = nearest(&asked, known.iter().copied());
         let help = match (near, known) {
             (Some(near), _) => format!("the nearest that has an answer is `{near}`"),
-            (None, []) => "give answers with `test::hosts`, `test::http` or `test::sql`, or record them with \
+            (None, []) => {
+                "give answers with `test::hosts`, `test::http` or `test::sql`, or record them with \
                            `e2bscript test --record`"
-                .to_owned(),
+                    .to_owned()
+            }
             (None, known) => {
                 let shown = known.iter().take(8).map(|known| format!("`{known}`"));
-                format!("there are answers to {}", shown.collect::<Vec<_>>().join(", "))
+                format!(
+                    "there are answers to {}",
+                    shown.collect::<Vec<_>>().join(", ")
+                )
             }
         };
-        let failure = Failure::new("test.unanswered", format!("nothing answers `{asked}`"))
-            .help(help.clone());
+        let failure =
+            Failure::new(UNANSWERED, format!("nothing answers `{asked}`")).help(help.clone());
         self.lock().unanswered.push(failure);
         Some(help)
     }

@@ -32,11 +32,16 @@ impl Table {
         });
     }
 
-    /// The answer of the pattern that fits `request` most closely.
-    pub fn answer(&mut self, request: &str) -> Option<Value> {
-        let fitting = self.entries.iter_mut();
-        let fitting = fitting.filter(|entry| fits(&entry.pattern, request));
-        let entry = fitting.max_by_key(|entry| (entry.pattern == request, entry.pattern.len()))?;
+    /// The answer of the pattern that fits one of the `forms` of a request most closely.
+    pub fn answer<S: AsRef<str>>(&mut self, forms: &[S]) -> Option<Value> {
+        let fitting = self.entries.iter_mut().filter(|entry| {
+            let mut forms = forms.iter();
+            forms.any(|form| fits(&entry.pattern, form.as_ref()))
+        });
+        let entry = fitting.max_by_key(|entry| {
+            let stars = entry.pattern.matches('*').count();
+            (stars == 0, entry.pattern.len() - stars)
+        })?;
         let last = entry.turns.len().checked_sub(1)?;
         let turn = entry.next.min(last);
         entry.next += 1;
@@ -83,11 +88,14 @@ mod tests {
     fn the_closest_pattern_answers_in_turn() {
         let mut table = Table::default();
         table.put("systemctl *".into(), json!("any"));
-        table.put("systemctl is-active nomad".into(), json!({"turns": ["a", "b"]}));
-        assert_eq!(table.answer("systemctl stop x"), Some(json!("any")));
+        table.put(
+            "systemctl is-active nomad".into(),
+            json!({"turns": ["a", "b"]}),
+        );
+        assert_eq!(table.answer(&["systemctl stop x"]), Some(json!("any")));
         let asked = "systemctl is-active nomad";
-        let answers: Vec<_> = (0..3).filter_map(|_| table.answer(asked)).collect();
+        let answers: Vec<_> = (0..3).filter_map(|_| table.answer(&[asked])).collect();
         assert_eq!(answers, ["a", "b", "b"]);
-        assert_eq!(table.answer("reboot"), None);
+        assert_eq!(table.answer(&["reboot"]), None);
     }
 }

@@ -27,9 +27,9 @@ impl Stage {
     pub fn put_http(&self, answers: &Map<String, Value>) -> Result<(), Failure> {
         let mut state = self.lock();
         for (request, answer) in answers {
-            let has_method = request
-                .split_once(' ')
-                .is_some_and(|(method, _)| !method.is_empty() && method.chars().all(|c| c.is_ascii_uppercase()));
+            let method = request.split_once(' ').map_or("", |(method, _)| method);
+            let is_method = |c: char| c.is_ascii_uppercase() || c == '*';
+            let has_method = !method.is_empty() && method.chars().all(is_method);
             if !has_method {
                 let message = format!("`{request}` is no request that a test could answer");
                 return Err(Failure::usage("test.answers", message)
@@ -48,7 +48,7 @@ impl Answers for Stage {
         self.note_asked(&shown);
         let key = self.http_key(request);
         let mut state = self.lock();
-        let given = forms.iter().find_map(|form| state.http.answer(form));
+        let given = state.http.answer(&forms);
         if let Some(answer) = given.or_else(|| state.recording.answer(&key)) {
             drop(state);
             return Some(canned(request, &answer));
@@ -92,7 +92,10 @@ impl Answers for Stage {
 impl Stage {
     fn http_key(&self, request: &Request) -> String {
         let url = &request.url;
-        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = url
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         let body = match request.body.as_deref().map(std::str::from_utf8) {
             Some(Ok(text)) if !text.is_empty() => format!(" {text}"),
@@ -104,7 +107,8 @@ impl Stage {
 }
 
 fn is_http(key: &str) -> bool {
-    key.split_once(' ').is_some_and(|(_, rest)| rest.starts_with(':'))
+    key.split_once(' ')
+        .is_some_and(|(_, rest)| rest.starts_with(':'))
 }
 
 /// The request as a test may write it, the fullest form first.
@@ -154,7 +158,9 @@ fn canned(request: &Request, answer: &Value) -> Result<Canned, Error> {
     }
     let headers = fields.get("headers").and_then(Value::as_object);
     for (name, value) in headers.into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&text)) {
             canned.headers.insert(name, value);

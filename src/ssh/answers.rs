@@ -24,6 +24,12 @@ pub trait Answers: Send + Sync {
     /// Nothing is known about such a command, or the host is meant to be out of reach.
     fn exec(&self, host: &str, asked: &Asked) -> Option<Result<Finished, Error>>;
 
+    /// Whether the host lets itself be connected to.
+    ///
+    /// # Errors
+    /// It is meant to be out of reach.
+    fn connect(&self, host: &str) -> Result<(), Error>;
+
     /// Hears what a host itself answered.
     fn heard(&self, host: &str, asked: &Asked, finished: &Finished);
 

@@ -12,7 +12,7 @@ use super::hop::Hop;
 use super::read::Output;
 use super::shared::Run;
 use super::stats::{HostStats, Traffic};
-use super::{Answers, Asked, Class, Error, answers};
+use super::{Answers, Class, Error, answers};
 use crate::wire::{BoxStream, DialError, Dialer};
 
 /// A host to run commands on. Cheap to clone; nothing is connected until something is asked of it.
@@ -71,14 +71,7 @@ impl Host {
     /// Makes the connection now, so that a failure shows early.
     pub async fn connect(&self) -> Result<(), Error> {
         if let Some(answers) = self.answers().filter(|answers| !answers.are_real()) {
-            let asked = Asked {
-                command: "connect".to_owned(),
-                ..Asked::default()
-            };
-            return match answers.exec(&self.name, &asked) {
-                Some(Err(error @ Error::Connect { .. })) => Err(error),
-                _ => Ok(()),
-            };
+            return answers.connect(&self.name);
         }
         self.hop.connection(&self.run, Class::Control).await?;
         Ok(())
@@ -187,7 +180,10 @@ impl Host {
     pub async fn dial(&self, host: &str, port: u16) -> Result<BoxStream, Error> {
         super::name::check_host(host)?;
         if !self.is_real() {
-            return Err(answers::not_there(self, &format!("a stream to {host}:{port}")));
+            return Err(answers::not_there(
+                self,
+                &format!("a stream to {host}:{port}"),
+            ));
         }
         let tunnel = self
             .hop

@@ -9,7 +9,7 @@ use crate::diag::Failure;
 use crate::engine::raise::failure_of;
 use crate::engine::{Host, Outcome as Ended, Session, Settings, context};
 use crate::explain::{render, render_failure};
-use crate::replay::{SKIPPED, Setup, Stage};
+use crate::replay::{SKIPPED, Setup, Stage, UNANSWERED};
 use crate::report::event::Record;
 use crate::report::{Event, Level, LineSink, Mode, Reporter};
 use crate::run::{Run, RunId, RunOptions};
@@ -97,20 +97,25 @@ fn outcome(
     };
     let ast = host.compile(&prepared.found).map_err(failed)?;
     let ended = context::with_deadline("the test", options.timeout, || host.call(&ast, name));
-    // A request without an answer is the reason, whatever the script made of its failure.
-    if let Some(failure) = stage.unanswered() {
-        let text = render_failure(&failure, look);
-        return Err((failure, text));
-    }
-    match ended {
-        Ok(Ended::Value(_)) => Ok(()),
-        Ok(Ended::Exit(code)) => {
-            let failure = Failure::new("test.exit", format!("it ended with `exit({code})`"))
-                .help("`test::exits(code, || …)` expects that");
+    let unanswered = stage.unanswered();
+    match (ended, unanswered) {
+        // It comes with its place where the script let it through.
+        (Err(error), Some(_)) if failure_of(&error).kind == UNANSWERED => Err(failed(error)),
+        // It is the reason, whatever the script made of it.
+        (_, Some(failure)) => {
             let text = render_failure(&failure, look);
             Err((failure, text))
         }
-        Err(error) => Err(failed(error)),
+        (ended, None) => match ended {
+            Ok(Ended::Value(_)) => Ok(()),
+            Ok(Ended::Exit(code)) => {
+                let failure = Failure::new("test.exit", format!("it ended with `exit({code})`"))
+                    .help("`test::exits(code, || …)` expects that");
+                let text = render_failure(&failure, look);
+                Err((failure, text))
+            }
+            Err(error) => Err(failed(error)),
+        },
     }
 }
 

@@ -136,7 +136,9 @@ mod tests {
         let text = document(&summary);
         let failure = "<failure type=\"test.equal\" message=\"&quot;1&quot; &lt; 2[0m\">a\n&lt;b&gt;</failure>";
         assert!(text.contains(failure), "{text}");
-        assert!(text.contains("name=\"a&amp;b.test.rhai\" tests=\"2\" failures=\"1\" skipped=\"1\""));
+        assert!(
+            text.contains("name=\"a&amp;b.test.rhai\" tests=\"2\" failures=\"1\" skipped=\"1\"")
+        );
         assert!(text.contains("<skipped message"));
     }
 }

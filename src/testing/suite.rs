@@ -43,12 +43,7 @@ pub struct Options {
 pub type Tell<'a> = dyn FnMut(&[Tested]) + Send + 'a;
 
 /// Runs the tests of `files`; `parent` is what stops them. `tell` hears of each file in turn.
-pub fn run(
-    files: &[PathBuf],
-    options: &Options,
-    parent: &Run,
-    tell: &mut Tell<'_>,
-) -> Summary {
+pub fn run(files: &[PathBuf], options: &Options, parent: &Run, tell: &mut Tell<'_>) -> Summary {
     let began = Instant::now();
     let prepared = side_by_side(files, options.jobs, parent, |file| {
         prepared(file, options, parent)
@@ -129,12 +124,7 @@ fn prepared(file: &PathBuf, options: &Options, parent: &Run) -> Result<Prepared,
     let began = Instant::now();
     let run = Run::silent(Mode::Plan, parent.handle().clone());
     let session = Session::new(run, Settings::default());
-    let host = Host::new(
-        REGISTRY,
-        options.library.clone(),
-        session,
-        Box::new(|_| {}),
-    );
+    let host = Host::new(REGISTRY, options.library.clone(), session, Box::new(|_| {}));
     prepare(file, &host, options.look).map_err(|refused| {
         let (failure, report) = *refused;
         Box::new(Tested {
@@ -187,7 +177,9 @@ fn side_by_side<T: Sync, R: Send>(
         worker();
     });
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    (0..items.len()).map(|index| results.remove(&index)).collect()
+    (0..items.len())
+        .map(|index| results.remove(&index))
+        .collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -195,7 +195,9 @@ fn execute(
             command: line.shown(),
             stdin: line.stdin.clone(),
         };
-        let mut exec = Exec::new(command).asked(asked).on_output(move |stream, bytes| sink.take(stream, bytes));
+        let mut exec = Exec::new(command)
+            .asked(asked)
+            .on_output(move |stream, bytes| sink.take(stream, bytes));
         if !head.is_empty() {
             exec = exec.stdin(Stdin::Bytes(head));
         }

@@ -89,7 +89,11 @@ pub static MODULE: Module = Module {
             name: "fails",
             doc: "Fails unless `body` fails, and with this kind. `area.*` is any kind of the area.",
             params: &[
-                Param::new("kind", Ty::Str, "the kind of failure, such as `env.invalid`"),
+                Param::new(
+                    "kind",
+                    Ty::Str,
+                    "the kind of failure, such as `env.invalid`",
+                ),
                 BODY,
             ],
             returns: "the failure, as `catch` gets it",
@@ -113,7 +117,11 @@ pub static MODULE: Module = Module {
                   `e2bscript test --update` writes such files: read what changed before you keep it.",
             params: &[
                 Param::new("name", Ty::Str, "the file's name, such as `api.env`"),
-                Param::new("text", Ty::Any, "a string; anything else is compared as JSON, with secrets as `***`"),
+                Param::new(
+                    "text",
+                    Ty::Any,
+                    "a string; anything else is compared as JSON, with secrets as `***`",
+                ),
             ],
             errors: &["test.golden", "test.outside"],
             example: "let example = || test::golden(\"greeting.txt\", \"hello\\n\");",
@@ -173,7 +181,8 @@ fn fails(call: &mut Call) -> Result<Dynamic, Raise> {
         return Err(Raise::Cancelled);
     }
     if let Some(code) = exit::code(&error) {
-        let message = format!("it should have failed with `{wanted}`, and ended with `exit({code})`");
+        let message =
+            format!("it should have failed with `{wanted}`, and ended with `exit({code})`");
         return Err(Failure::new("test.fails", message).into());
     }
     let failure = failure_of(&error);
@@ -228,7 +237,9 @@ fn stage(call: &Call) -> Result<Arc<Stage>, Raise> {
     call.session.existing::<Stage>().ok_or_else(|| {
         let message = format!("`{}` works in tests only", call.name());
         Failure::usage("test.outside", message)
-            .help("put it into a function `test_…` of a file `….test.rhai` and run `e2bscript test`")
+            .help(
+                "put it into a function `test_…` of a file `….test.rhai` and run `e2bscript test`",
+            )
             .into()
     })
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::super::Model;
 use super::super::content::Content;
 use super::super::error::{Error, last_lines};
-use super::super::Model;
 use super::super::mode::Mode;
 use super::super::pace::Compress;
 use super::super::payload::{self, Carried, Progress};

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::super::Model;
 use super::super::error::Error;
 use super::super::hash::Stamp;
 use super::super::mode::Mode;
-use super::super::Model;
 use super::super::world::{Node, NodeKind};
 use super::globs::as_path;
 use super::{SyncAction, SyncChange, SyncOptions};
@@ -56,7 +56,10 @@ impl Tree {
         options: &SyncOptions,
     ) {
         let at = |path: &str| format!("{}/{path}", remote.trim_end_matches('/'));
-        for gone in changes.iter().filter(|change| change.action == SyncAction::Delete) {
+        for gone in changes
+            .iter()
+            .filter(|change| change.action == SyncAction::Delete)
+        {
             model.set(&at(&gone.path), Node::absent());
         }
         model.put_dir(remote, Mode::new(0o755));
