@@ -11,7 +11,9 @@ const PAGE: &str = "docs/architecture.md";
 /// What a cell says instead of a list.
 const EVERYTHING: &str = "everything below";
 /// Who may name Rhai's types; all other modules are plain Rust that any program could use.
-const SPEAK_RHAI: [&str; 6] = ["bindings", "check", "cli", "diag", "engine", "explain"];
+const SPEAK_RHAI: [&str; 7] = [
+    "bindings", "check", "cli", "diag", "engine", "explain", "testing",
+];
 /// Who may write to the process's own output: the report, and commands whose answer is a text.
 const WRITE_OUT: [&str; 2] = ["cli", "report"];
 

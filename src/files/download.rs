@@ -115,6 +115,9 @@ pub async fn download(
             pending: Vec::new(),
         });
     }
+    if let (Some(model), Ok(bytes)) = (shell.model(), std::fs::read(temp.path())) {
+        model.learn_content(remote, &bytes);
+    }
     let mode = options.mode.unwrap_or(Mode::new(0o644));
     keep(temp, local, mode).map_err(unwritten)?;
     Ok(size)
@@ -317,6 +320,9 @@ pub async fn read_text(
             detail: format!("{}{}", finished.status, why(&finished)),
             output: last_lines(&finished.stderr),
         });
+    }
+    if let Some(model) = shell.model() {
+        model.learn_content(remote, &bytes);
     }
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge {

@@ -22,6 +22,7 @@ const USUAL: &[&str] = &[
     "/etc",
     "/etc/systemd",
     "/etc/systemd/system",
+    "/etc/systemd/system/multi-user.target.wants",
     "/etc/modprobe.d",
     "/etc/modules-load.d",
     "/etc/sysctl.d",
@@ -268,6 +269,43 @@ impl Model {
                 .entry(question.clone())
                 .or_insert_with(|| answer.clone());
         }
+    }
+
+    /// Hears which paths a host has.
+    pub fn learn_presence<'a>(&self, paths: impl IntoIterator<Item = &'a str>, missing: &[String]) {
+        let mut inner = self.lock();
+        for path in paths {
+            let there = !missing.iter().any(|missing| missing == path);
+            let node = Node {
+                kind: match there {
+                    true => NodeKind::Other,
+                    false => NodeKind::Absent,
+                },
+                ..root()
+            };
+            inner.nodes.entry(path.to_owned()).or_insert(node);
+        }
+    }
+
+    /// Hears what is in a file of a host.
+    pub(super) fn learn_content(&self, path: &str, content: &[u8]) {
+        let mut inner = self.lock();
+        let node = inner.nodes.entry(path.to_owned()).or_insert_with(|| Node {
+            kind: NodeKind::File,
+            mode: Mode::new(0o644),
+            size: content.len() as u64,
+            sha256: Some(sha256(content)),
+            ..root()
+        });
+        // One that was written by the test itself was something else before.
+        if node.sha256.as_deref() == Some(&sha256(content)) {
+            node.text = Some(Bytes::copy_from_slice(content));
+        }
+    }
+
+    /// Hears of something in a tree of a host.
+    pub(super) fn learn_node(&self, path: String, node: Node) {
+        self.lock().nodes.entry(path).or_insert(node);
     }
 
     /// All of it as plain data.

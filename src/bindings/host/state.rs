@@ -287,11 +287,12 @@ fn missing(call: &mut Call) -> Result<Dynamic, Raise> {
         r#"for path; do [ -e "$path" ] || printf '%s\n' "$path"; done"#.to_owned(),
         "sh".to_owned(),
     ];
-    words.extend(paths);
+    words.extend(paths.iter().cloned());
     let line = CommandLine::new(Work::Words(words));
-    let finished = on_host(call, &host, async |remote| {
+    let (finished, model) = on_host(call, &host, async |remote| {
         let (command, _) = line.launch(&host.sudo_for(remote, true));
-        remote.exec(crate::ssh::Exec::new(command)).await
+        let finished = remote.exec(crate::ssh::Exec::new(command)).await?;
+        Ok::<_, crate::ssh::Error>((finished, files::Shell::model(remote)))
     })?;
     if finished.code != Some(0) {
         let said = files::last_lines(&finished.stderr);
@@ -306,9 +307,10 @@ fn missing(call: &mut Call) -> Result<Dynamic, Raise> {
             .into());
     }
     let text = String::from_utf8_lossy(&finished.stdout);
-    Ok(text
-        .lines()
-        .map(|line| Dynamic::from(line.to_owned()))
-        .collect::<Array>()
-        .into())
+    let missing: Vec<String> = text.lines().map(str::to_owned).collect();
+    if let Some(model) = model {
+        model.learn_presence(paths.iter().map(String::as_str), &missing);
+    }
+    let missing = missing.into_iter().map(Dynamic::from);
+    Ok(missing.collect::<Array>().into())
 }

@@ -13,7 +13,7 @@ use super::super::payload::{self, Carried, Progress};
 use super::super::quote::quote_bytes;
 use super::super::record::{Record, Records};
 use super::super::shell::{Channel, Job, Launch, Shell, Sudo, not_started, standin};
-use super::super::world::NodeKind;
+use super::super::world::{self, NodeKind};
 use super::globs::Globs;
 use super::tree::{Tree, What};
 
@@ -114,10 +114,41 @@ pub(super) async fn list(
             output,
         });
     }
+    if let Some(model) = shell.model() {
+        listing.teach(&model, remote);
+    }
     Ok(listing)
 }
 
 impl Listing {
+    /// Lets a model hear of it.
+    fn teach(&self, model: &Model, remote: &str) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let start = remote.trim_end_matches('/');
+        let known = self.nodes.iter().map(|(path, node)| {
+            let known = world::Node {
+                kind: match node.kind {
+                    'f' => NodeKind::File,
+                    'd' => NodeKind::Dir,
+                    'l' => NodeKind::Link,
+                    _ => NodeKind::Other,
+                },
+                mode: node.mode,
+                user: node.user.clone(),
+                group: node.group.clone(),
+                uid: node.uid,
+                gid: node.gid,
+                sha256: node.sha256.clone(),
+                target: node.target.as_deref().map(text),
+                ..world::Node::absent()
+            };
+            (format!("{start}/{}", text(path)), known)
+        });
+        for (path, node) in known {
+            model.learn_node(path, node);
+        }
+    }
+
     /// What a model has.
     fn of(model: &Model, remote: &str) -> Listing {
         let Some(below) = model.below(remote) else {
