@@ -2,11 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::diag::{Class, Failure};
+use crate::engine::library::Library;
 use crate::explain::RenderOptions;
-use crate::report::{ColorChoice, Level, Mode, Reporter, Verbosity, width_of};
+use crate::report::{ColorChoice, Level, Mode, Reporter, width_of};
 use crate::run::{Run, RunId, RunOptions, signals};
 use crate::testing::{self, Options, Outcome, Summary, Tested, json, junit};
 
@@ -90,23 +90,21 @@ fn all(args: &TestArgs, reporter: &Reporter) -> Result<u8, Failure> {
     })
 }
 
-fn options(args: &TestArgs, library: crate::engine::library::Library) -> Options {
+fn options(args: &TestArgs, library: Library) -> Options {
     let terminal = io::stdout().is_terminal();
-    let fallback = RenderOptions::default();
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = Options::new(library);
     Options {
-        library,
         filter: args.filter.clone(),
-        jobs: args.jobs.unwrap_or(jobs).max(1),
-        timeout: args.timeout.unwrap_or(Duration::from_secs(60)),
+        jobs: args.jobs.unwrap_or(usual.jobs).max(1),
+        timeout: args.timeout.unwrap_or(usual.timeout),
         update: args.update,
         record: args.record,
-        verbosity: Verbosity::default(),
         look: RenderOptions {
             color: ColorChoice::from(args.color).resolve(terminal, env),
-            width: width_of(io::stdout()).map_or(fallback.width, usize::from),
-            ..fallback
+            width: width_of(io::stdout()).map_or(usual.look.width, usize::from),
+            ..usual.look
         },
+        ..usual
     }
 }
 

@@ -39,6 +39,22 @@ pub struct Options {
     pub look: RenderOptions,
 }
 
+impl Options {
+    /// As many tests at once as there are processors, a minute for each, nothing written.
+    pub fn new(library: Library) -> Options {
+        Options {
+            library,
+            filter: None,
+            jobs: thread::available_parallelism().map_or(1, usize::from),
+            timeout: Duration::from_secs(60),
+            update: false,
+            record: false,
+            verbosity: Verbosity::default(),
+            look: RenderOptions::default(),
+        }
+    }
+}
+
 /// Hears of the tests of a file when all of them are done.
 pub type Tell<'a> = dyn FnMut(&[Tested]) + Send + 'a;
 

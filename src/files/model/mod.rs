@@ -1,13 +1,12 @@
 //! A host that exists only as a model: what is at its paths, what its system would answer. It is read
 //! and changed as a host is, so that what brings a host to a state can be tried without one.
 
+mod json;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use super::facts::Facts;
 use super::hash::sha256;
@@ -308,54 +307,6 @@ impl Model {
         self.lock().nodes.entry(path).or_insert(node);
     }
 
-    /// All of it as plain data.
-    pub fn to_json(&self) -> Value {
-        let inner = self.lock();
-        let paths = inner.nodes.iter();
-        let paths: serde_json::Map<String, Value> = paths
-            .map(|(path, node)| (path.clone(), node_to_json(node)))
-            .collect();
-        let answers = inner.answers.iter().map(|((snippet, words), answer)| {
-            json!({
-                "ask": snippet,
-                "words": words,
-                "answer": String::from_utf8_lossy(answer),
-            })
-        });
-        json!({
-            "paths": paths,
-            "answers": answers.collect::<Vec<_>>(),
-            "facts": inner.facts,
-        })
-    }
-
-    /// From what [`Model::to_json`] gave; what is not understood is left out.
-    pub fn from_json(value: &Value) -> Model {
-        let model = Model::new();
-        {
-            let mut inner = model.lock();
-            let paths = value.get("paths").and_then(Value::as_object);
-            for (path, node) in paths.into_iter().flatten() {
-                inner.nodes.insert(path.clone(), node_from_json(node));
-            }
-            let answers = value.get("answers").and_then(Value::as_array);
-            for answer in answers.into_iter().flatten() {
-                let text =
-                    |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-                let words = answer.get("words").and_then(Value::as_array);
-                let words = words.into_iter().flatten().filter_map(Value::as_str);
-                let question = (text("ask").to_owned(), words.map(str::to_owned).collect());
-                inner.answers.insert(question, text("answer").into());
-            }
-            if let Some(facts) = value.get("facts").cloned()
-                && let Ok(facts) = serde_json::from_value(facts)
-            {
-                inner.facts = facts;
-            }
-        }
-        model
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -435,75 +386,61 @@ fn kind(kind: NodeKind) -> Option<&'static str> {
     })
 }
 
-fn node_to_json(node: &Node) -> Value {
-    let Some(kind) = kind(node.kind) else {
-        return Value::Null;
-    };
-    let mut value = json!({
-        "kind": kind,
-        "mode": node.mode.to_string(),
-        "user": node.user,
-        "group": node.group,
-        "uid": node.uid,
-        "gid": node.gid,
-    });
-    let Some(fields) = value.as_object_mut() else {
-        return value;
-    };
-    if node.kind == NodeKind::File {
-        fields.insert("size".into(), node.size.into());
-    }
-    if let Some(sha256) = &node.sha256 {
-        fields.insert("sha256".into(), sha256.as_str().into());
-    }
-    if let Some(target) = &node.target {
-        fields.insert("target".into(), target.as_str().into());
-    }
-    if node.filled {
-        fields.insert("filled".into(), true.into());
-    }
-    match node.text.as_deref().map(std::str::from_utf8) {
-        None => {}
-        Some(Ok(text)) => {
-            fields.insert("text".into(), text.into());
-        }
-        Some(Err(_)) => {
-            let bytes = node.text.as_deref().unwrap_or_default();
-            fields.insert("base64".into(), STANDARD.encode(bytes).into());
-        }
-    }
-    value
-}
+#[cfg(test)]
+mod tests {
+    use super::super::{Item, Options, Shell, Silent, ensure, state};
+    use super::*;
+    use crate::files::{Finished, Job, ShellError};
+    use futures_util::future::BoxFuture;
+    use std::sync::Arc;
 
-fn node_from_json(value: &Value) -> Node {
-    let text = |name: &str| value.get(name).and_then(Value::as_str);
-    let number = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let kind = match text("kind") {
-        Some("file") => NodeKind::File,
-        Some("dir") => NodeKind::Dir,
-        Some("link") => NodeKind::Link,
-        Some(_) => NodeKind::Other,
-        None => return Node::absent(),
-    };
-    let bytes = match (text("text"), text("base64")) {
-        (Some(text), _) => Some(Bytes::from(text.to_owned())),
-        (None, Some(encoded)) => STANDARD.decode(encoded).ok().map(Bytes::from),
-        (None, None) => None,
-    };
-    Node {
-        kind,
-        mode: text("mode")
-            .and_then(|mode| mode.parse().ok())
-            .unwrap_or(Mode::new(0)),
-        uid: u32::try_from(number("uid")).unwrap_or(0),
-        gid: u32::try_from(number("gid")).unwrap_or(0),
-        user: text("user").unwrap_or("root").to_owned(),
-        group: text("group").unwrap_or("root").to_owned(),
-        size: number("size"),
-        sha256: text("sha256").map(str::to_owned),
-        target: text("target").map(str::to_owned),
-        filled: value.get("filled").is_some(),
-        text: bytes,
-        ..Node::absent()
+    struct Nobody(Arc<Model>);
+
+    impl Shell for Nobody {
+        fn host(&self) -> &str {
+            "api-1"
+        }
+
+        fn run<'a>(&'a self, _: Job<'a>) -> BoxFuture<'a, Result<Finished, ShellError>> {
+            unreachable!("a model is asked without a command")
+        }
+
+        fn model(&self) -> Option<Arc<Model>> {
+            Some(self.0.clone())
+        }
+    }
+
+    async fn changed(host: &Nobody, items: &[Item]) -> Vec<String> {
+        let report = ensure(host, items, &Options::default(), &mut Silent)
+            .await
+            .unwrap();
+        report.changed().map(|item| item.address()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_applied_is_there_and_is_recorded() {
+        let host = Nobody(Arc::new(Model::new()));
+        let items = [
+            state::Dir::new("/opt/x").into(),
+            state::Text::new("/opt/x/a.conf", "one\n").into(),
+            state::Service::new("x")
+                .running(true)
+                .restart_on(["/opt/x/a.conf"])
+                .into(),
+            state::Packages::new(["jq"]).into(),
+        ];
+        assert_eq!(changed(&host, &items).await.len(), 4);
+        assert_eq!(changed(&host, &items).await, Vec::<String>::new());
+        let again = Nobody(Arc::new(Model::from_json(&host.0.to_json())));
+        assert_eq!(again.0.content("/opt/x/a.conf").unwrap(), "one\n");
+        let other = [
+            state::Text::new("/opt/x/a.conf", "two\n").into(),
+            items[2].clone(),
+        ];
+        assert_eq!(
+            changed(&host, &other).await,
+            ["text /opt/x/a.conf", "service x.service"]
+        );
+        assert_eq!(host.0.missing(["/opt/x", "/opt/y"]), ["/opt/y"]);
     }
 }
