@@ -27,6 +27,8 @@ const ENDS: &[(&str, End)] = &[
     ("logs.rhai api --follow", End::CtrlC),
     ("--json SCRIPT", End::Untried),
     ("SCRIPT", End::Untried),
+    // there are none in this project; tests/script_tests.rs runs them
+    ("test", End::Untried),
     ("std eject stage", End::Code(0)),
     ("std eject", End::Untried),
     // the first version is the only one
