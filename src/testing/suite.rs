@@ -1,7 +1,7 @@
 //! Many files of tests: prepared, run side by side, told in their order.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -136,7 +136,7 @@ pub fn list(files: &[PathBuf], options: &Options, parent: &Run) -> (Vec<String>,
     (names, wrong)
 }
 
-fn prepared(file: &PathBuf, options: &Options, parent: &Run) -> Result<Prepared, Box<Tested>> {
+fn prepared(file: &Path, options: &Options, parent: &Run) -> Result<Prepared, Box<Tested>> {
     let began = Instant::now();
     let run = Run::silent(Mode::Plan, parent.handle().clone());
     let session = Session::new(run, Settings::default());
@@ -144,7 +144,7 @@ fn prepared(file: &PathBuf, options: &Options, parent: &Run) -> Result<Prepared,
     prepare(file, &host, options.look).map_err(|refused| {
         let (failure, report) = *refused;
         Box::new(Tested {
-            file: file.clone(),
+            file: file.to_path_buf(),
             name: String::new(),
             outcome: Outcome::Failed,
             took: began.elapsed(),
