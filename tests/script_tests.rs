@@ -259,16 +259,12 @@ fn test_on_a_host() {{
         name: "api-1", port: {port}, user: "{user}", key: "{key}", known_hosts: "{known_hosts}", jump: false,
     }});
     let key = secret::text("hush-hush-hush");
-    test::equal(host.run(["cat", "{far}/a"], #{{ stdin: key, read_only: true }}).stdout, "one
-");
-    let states = [state::text("{far}/b", "two
-")];
+    test::equal(host.run(["cat", "{far}/a"], #{{ stdin: key, read_only: true }}).stdout, "one\n");
+    let states = [state::text("{far}/b", "two\n")];
     test::equal(host.ensure(states, #{{ sudo: false }}).map(|one| one.action), ["create"]);
     test::equal(host.ensure(states, #{{ sudo: false }}), []);
-    test::equal(host.read_text("{far}/b"), "two
-");
-    test::equal(host.read_text("{far}/a"), "one
-");
+    test::equal(host.read_text("{far}/b"), "two\n");
+    test::equal(host.read_text("{far}/a"), "one\n");
     test::equal(host.missing(["{far}/a", "{far}/nowhere"]), ["{far}/nowhere"]);
     test::check(host.facts().cpus > 0, "it has processors");
     test::equal(http::get("http://127.0.0.1:{web}/x").text(), "hello");
