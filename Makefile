@@ -32,6 +32,7 @@ test: ## Install what is missing, check everything, run every test
 	@tools/toolchain.sh
 	@tools/packages.sh lab test
 	@$(MAKE) --no-print-directory check lab-image
+	@for client in e2b-python e2b-node schemathesis; do $(AS_ROOT)tools/clients.sh $$client >/dev/null || exit; done
 	tools/test.sh
 
 # --- while working

@@ -64,7 +64,8 @@ async fn built(service: &Service, template: &str, build: &str) -> Got {
     }
 }
 
-async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
+/// Has a template built; gives its id and how the build stood at its end.
+pub async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
     let made = service
         .ask(
             "POST",
@@ -78,12 +79,18 @@ async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
     let files = service
         .ask(
             "GET",
-            &format!("/templates/{template}/files/abc"),
+            &format!("/templates/{template}/files/{}", "0a".repeat(32)),
             KEY,
             &Value::Null,
         )
         .await;
-    assert_eq!((files.status, &files.body["present"]), (201, &json!(true)));
+    assert_eq!(
+        (files.status, &files.body),
+        (
+            201,
+            &json!({"present": false, "url": format!("http://uploads/{TEAM}")})
+        )
+    );
     let steps = json!({
         "fromImage": "debian:12", "startCmd": start, "readyCmd": "true",
         "steps": [{"type": "RUN", "args": ["true"], "force": false}],
