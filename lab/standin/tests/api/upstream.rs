@@ -159,10 +159,18 @@ async fn sdks_find_what_they_call() {
         .ask("DELETE", &format!("/templates/{id}"), OTHER, &Value::Null)
         .await;
     assert_eq!(deleted.status, 403, "{deleted:?}");
+    let wish = json!({"templateID": id, "timeout": 60});
+    let left = service.ask("POST", "/sandboxes", KEY, &wish).await;
     let deleted = service
         .ask("DELETE", &format!("/templates/{id}"), KEY, &Value::Null)
         .await;
     assert_eq!(deleted.status, 204, "{deleted:?}");
+    let again = service.ask("POST", "/sandboxes", KEY, &wish).await;
+    assert_eq!(again.status, 404, "{again:?}");
+    // what runs goes on, and can still be kept
+    let path = format!("/sandboxes/{}/pause", text(&left, "sandboxID"));
+    let paused = service.ask("POST", &path, KEY, &Value::Null).await;
+    assert_eq!(paused.status, 204, "{paused:?}");
 }
 
 /// A sandbox from its start to its end, as an SDK takes it there.
