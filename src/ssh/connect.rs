@@ -16,6 +16,7 @@ use super::known_hosts::{HostKeyCause, Known};
 use super::proxy;
 use super::shared::Run;
 use super::stats::Traffic;
+use super::tunnel::Reader;
 use super::{Class, Error, algorithms};
 use crate::wire::{BoxStream, DialError, Meter, Prompt, Tcp, Watched};
 
@@ -242,7 +243,7 @@ impl Start<'_> {
                 let traffic = vec![hop.traffic.clone()];
                 let (host, port) = (&place.host, place.port);
                 drop(outer);
-                let opened = hop.tunnel(self.run, self.class, host, port, traffic);
+                let opened = hop.tunnel(self.run, self.class, host, port, traffic, Reader::Session);
                 let opened = tokio::time::timeout(place.connect_timeout, opened).await;
                 let tunnel = opened.map_err(|_| Error::Timeout {
                     hop: place.label.clone(),

@@ -136,6 +136,11 @@ impl Connection {
         }
     }
 
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        self.words.ended().await;
+    }
+
     /// Opens a session channel. When the caller goes away meanwhile, the channel is closed.
     pub async fn open_session(self: &Arc<Self>) -> Result<Channel<Msg>, OpenFailure> {
         match self.clone().open(Wanted::Session).await {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
+use tokio_util::sync::CancellationToken;
 
 use super::algorithms;
 use super::gate::Gate;
@@ -32,6 +33,7 @@ impl From<russh::Error> for Failure {
 #[derive(Debug, Default)]
 pub(super) struct LastWords {
     reason: OnceLock<String>,
+    ended: CancellationToken,
     refusals: Mutex<VecDeque<String>>,
 }
 
@@ -44,6 +46,11 @@ impl LastWords {
     /// Notes why we ended it ourselves; the first reason stays.
     pub fn set_reason(&self, reason: impl Into<String>) {
         self.reason.get_or_init(|| reason.into());
+    }
+
+    /// Waits until the connection has ended, however it did.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// The text of the oldest refused channel that nobody asked about yet.
@@ -71,6 +78,13 @@ impl Handler {
             words,
             bastion,
         }
+    }
+}
+
+/// russh lets go of it when the connection ends.
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.words.ended.cancel();
     }
 }
 

@@ -12,6 +12,7 @@ use super::hop::Hop;
 use super::read::Output;
 use super::shared::Run;
 use super::stats::{HostStats, Traffic};
+use super::tunnel::Reader;
 use super::{Class, Error};
 use crate::wire::{BoxStream, DialError, Dialer};
 
@@ -63,6 +64,15 @@ impl Host {
     pub async fn connect(&self) -> Result<(), Error> {
         self.hop.connection(&self.run, Class::Control).await?;
         Ok(())
+    }
+
+    /// Makes the connection that carries streams, if there is none, and says how to wait for its end.
+    pub async fn connect_streams(&self) -> Result<Carrier, Error> {
+        let connection = self.hop.connection(&self.run, Class::Tunnel).await?;
+        Ok(Carrier {
+            run: self.run.clone(),
+            connection,
+        })
     }
 
     /// Runs a command to its end. A non-zero exit code is not an error here.
@@ -164,9 +174,24 @@ impl Host {
                 host,
                 port,
                 vec![self.traffic.clone()],
+                Reader::Other,
             )
             .await?;
         Ok(Box::new(tunnel))
+    }
+}
+
+/// A connection that carries streams.
+pub struct Carrier {
+    run: Arc<Run>,
+    connection: Arc<Connection>,
+}
+
+impl Carrier {
+    /// Waits until it is lost, and says how; `None`: the run ends, and its connections with it.
+    pub async fn lost(self) -> Option<Error> {
+        self.connection.ended().await;
+        (!self.run.is_closed()).then(|| self.connection.lost(false))
     }
 }
 

@@ -6,6 +6,7 @@ mod result;
 mod state;
 mod sync;
 mod transfer;
+mod watch;
 
 use std::any::TypeId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +84,7 @@ struct Inner {
     sudo: Sudo,
     ssh: Ssh,
     remote: OnceCell<ssh::Host>,
+    ports: watch::Ports,
 }
 
 impl HostHandle {
@@ -99,6 +101,7 @@ impl HostHandle {
             sudo,
             ssh: client(session)?,
             remote: OnceCell::new(),
+            ports: watch::Ports::default(),
         };
         let handle = HostHandle {
             inner: Arc::new(inner),
