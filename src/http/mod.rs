@@ -15,7 +15,7 @@ use reqwest::redirect;
 
 pub use ::reqwest::{Method, StatusCode, Url, header};
 pub use download::{Download, Downloaded, check, checksum};
-pub use error::Error;
+pub use error::{Error, reason};
 pub use request::{Expect, OnRetry, Request, Response};
 pub use tls::Trust;
 pub use tunnel::Tunnel;

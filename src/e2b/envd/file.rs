@@ -70,7 +70,7 @@ impl Envd {
             let chunk = chunk.map_err(|error| {
                 lost(http::Error::Broken {
                     request: request.shown(),
-                    why: error.without_url().to_string(),
+                    why: http::reason(error),
                 })
             })?;
             let Some(chunk) = chunk else { break };
