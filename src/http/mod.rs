@@ -151,14 +151,16 @@ async fn read(
     limit: u64,
     cut: bool,
 ) -> Result<Bytes, Error> {
-    let mut body = BytesMut::new();
+    // one buffer that grows would be copied, and be there twice, each time
+    let (mut chunks, mut length) = (Vec::new(), 0);
     while let Some(chunk) = answer
         .chunk()
         .await
         .map_err(|error| Error::of_reqwest(&request.shown(), error))?
     {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > limit {
+        length += chunk.len();
+        chunks.push(chunk);
+        if length as u64 > limit {
             if cut {
                 break;
             }
@@ -167,6 +169,10 @@ async fn read(
                 limit,
             });
         }
+    }
+    let mut body = BytesMut::with_capacity(length);
+    for chunk in chunks {
+        body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
