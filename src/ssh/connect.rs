@@ -190,7 +190,7 @@ impl Start<'_> {
             Via::Hop(outer) => Some(outer.gate_behind.clone()),
             Via::Tcp(_) | Via::Command(_) => None,
         };
-        let handler = Handler::new(self.known.clone(), words.clone(), bastion);
+        let handler = Handler::new(self.known.clone(), words.clone(), bastion, self.class);
         let handshake = client::connect_stream(Arc::new(config), stream, handler);
         let mut handle = match tokio::time::timeout(place.connect_timeout, handshake).await {
             Ok(Ok(handle)) => handle,

@@ -8,6 +8,7 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
 use tokio_util::sync::CancellationToken;
 
+use super::Class;
 use super::algorithms;
 use super::gate::Gate;
 use super::known_hosts::{HostKeyProblem, Known};
@@ -69,14 +70,32 @@ pub(super) struct Handler {
     words: Arc<LastWords>,
     /// What starts through the same bastion; none without one.
     bastion: Option<Arc<Gate>>,
+    /// What its channels are for.
+    class: Class,
 }
 
 impl Handler {
-    pub fn new(known: Arc<Known>, words: Arc<LastWords>, bastion: Option<Arc<Gate>>) -> Self {
+    pub fn new(
+        known: Arc<Known>,
+        words: Arc<LastWords>,
+        bastion: Option<Arc<Gate>>,
+        class: Class,
+    ) -> Self {
         Self {
             known,
             words,
             bastion,
+            class,
+        }
+    }
+
+    /// The end of one stream would hold back the beginning of the next; see [`Connection::nudge`].
+    ///
+    /// [`Connection::nudge`]: super::connection::Connection::nudge
+    fn stream_ended(&self, session: &mut Session) -> Result<(), Failure> {
+        match self.class {
+            Class::Tunnel => Ok(session.send_keepalive(false)?),
+            Class::Control | Class::Bulk => Ok(()),
         }
     }
 }
@@ -126,6 +145,14 @@ impl client::Handler for Handler {
             Some(starts) if starts.running() < CROWD => Ok(session.send_keepalive(false)?),
             _ => Ok(()),
         }
+    }
+
+    async fn channel_eof(&mut self, _: ChannelId, session: &mut Session) -> Result<(), Failure> {
+        self.stream_ended(session)
+    }
+
+    async fn channel_close(&mut self, _: ChannelId, session: &mut Session) -> Result<(), Failure> {
+        self.stream_ended(session)
     }
 
     async fn channel_open_failure(

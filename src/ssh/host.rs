@@ -177,7 +177,7 @@ impl Host {
                 Reader::Other,
             )
             .await?;
-        Ok(Box::new(tunnel))
+        Ok(Box::new(tunnel.nudging()))
     }
 }
 

@@ -46,6 +46,9 @@ pub(super) enum Reader {
     Other,
 }
 
+/// After a smaller piece, the server may hold the next one back.
+const SMALL: usize = 8 << 10;
+
 /// The stream. Dropping it closes the channel.
 pub(super) struct Tunnel {
     shared: Arc<Shared>,
@@ -57,6 +60,7 @@ pub(super) struct Tunnel {
     tracker: TaskTracker,
     runtime: Handle,
     connection: Arc<Connection>,
+    nudges: bool,
     _drain: AbortOnDropHandle<()>,
 }
 
@@ -162,8 +166,16 @@ impl Tunnel {
             tracker,
             runtime: Handle::current(),
             connection,
+            nudges: false,
             _drain: AbortOnDropHandle::new(drain),
         }
+    }
+
+    /// Small pieces are not waited for: see [`Connection::nudge`]. For streams that somebody waits at, not for those that
+    /// carry another connection.
+    pub fn nudging(mut self) -> Self {
+        self.nudges = true;
+        self
     }
 
     fn ended(&self, end: End) -> io::Error {
@@ -214,9 +226,13 @@ impl AsyncRead for Tunnel {
             match state.queue.pop_front() {
                 Some(next) => {
                     state.queued = state.queued.saturating_sub(next.len());
+                    let was_last = state.queue.is_empty() && state.end.is_none();
                     state.reads += 1;
                     drop(state);
                     self.shared.taken.notify_one();
+                    if self.nudges && was_last && next.len() < SMALL {
+                        self.connection.nudge();
+                    }
                     self.current = next;
                 }
                 None => match state.end {
