@@ -18,6 +18,7 @@ use super::shared::Run;
 use super::stats::Traffic;
 use super::tunnel::Reader;
 use super::{Class, Error, algorithms};
+use crate::chance::jittered;
 use crate::wire::{BoxStream, DialError, Meter, Prompt, Tcp, Watched};
 
 /// russh reads each packet in two small reads; this makes them memory copies.
@@ -98,21 +99,11 @@ pub(super) async fn connect(
                 }
                 gates.turned_away();
                 tracing::debug!("{error}; trying again in {pause:?}");
-                tokio::time::sleep(jitter(pause)).await;
+                tokio::time::sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
-}
-
-/// Between half and one and a half times as long, so that many that failed at once do not return
-/// at once.
-fn jitter(pause: Duration) -> Duration {
-    let mut byte = [128];
-    // Without random numbers the pause is just not spread.
-    let _ = aws_lc_rs::rand::fill(&mut byte);
-    let [byte] = byte;
-    pause.mul_f64(0.5 + f64::from(byte) / 256.0)
 }
 
 async fn look_up(run: &Arc<Run>, hop: &Hop) -> Result<Arc<Known>, Error> {
