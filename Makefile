@@ -37,7 +37,7 @@ test: ## Install what is missing, check everything, run every test
 
 # --- while working
 
-bench: ## Measure e2bscript against asyncssh and scp (docs/benchmarks.md)
+bench: ## Measure e2bscript against asyncssh, scp and ssh (docs/benchmarks.md)
 	@tools/toolchain.sh
 	@tools/packages.sh lab bench
 	@$(MAKE) --no-print-directory build

@@ -25,7 +25,7 @@ test  | node                 | nodejs            | runs the official JavaScript 
 test  | npm                  | npm               | installs it
 bench | python3              | python3           | runs the benchmarks
 bench | python3:ensurepip    | python3-venv      | gives the peers of the benchmarks a place of their own
-bench | scp                  | openssh-client    | is one of those peers
+bench | scp                  | openssh-client    | has two of those peers
 '
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # root's programs, which a user's PATH often lacks
