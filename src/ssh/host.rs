@@ -177,7 +177,7 @@ impl Host {
                 Reader::Other,
             )
             .await?;
-        Ok(Box::new(tunnel.nudging()))
+        Ok(Box::new(tunnel))
     }
 }
 

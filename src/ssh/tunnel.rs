@@ -42,7 +42,7 @@ const STOPPED: Duration = Duration::from_secs(2);
 pub(super) enum Reader {
     /// A nested session: what comes is always taken.
     Session,
-    /// Anybody else.
+    /// Anybody else, who waits for small pieces too: see [`Connection::nudge`].
     Other,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Tunnel {
     tracker: TaskTracker,
     runtime: Handle,
     connection: Arc<Connection>,
-    nudges: bool,
+    reader: Reader,
     _drain: AbortOnDropHandle<()>,
 }
 
@@ -166,16 +166,9 @@ impl Tunnel {
             tracker,
             runtime: Handle::current(),
             connection,
-            nudges: false,
+            reader,
             _drain: AbortOnDropHandle::new(drain),
         }
-    }
-
-    /// Small pieces are not waited for: see [`Connection::nudge`]. For streams that somebody waits at, not for those that
-    /// carry another connection.
-    pub fn nudging(mut self) -> Self {
-        self.nudges = true;
-        self
     }
 
     fn ended(&self, end: End) -> io::Error {
@@ -230,7 +223,7 @@ impl AsyncRead for Tunnel {
                     state.reads += 1;
                     drop(state);
                     self.shared.taken.notify_one();
-                    if self.nudges && was_last && next.len() < SMALL {
+                    if self.reader == Reader::Other && was_last && next.len() < SMALL {
                         self.connection.nudge();
                     }
                     self.current = next;
