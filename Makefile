@@ -32,11 +32,12 @@ test: ## Install what is missing, check everything, run every test
 	@tools/toolchain.sh
 	@tools/packages.sh lab test
 	@$(MAKE) --no-print-directory check lab-image
+	@for client in e2b-python e2b-node schemathesis; do $(AS_ROOT)tools/clients.sh $$client >/dev/null || exit; done
 	tools/test.sh
 
 # --- while working
 
-bench: ## Measure e2bscript against asyncssh and scp (docs/benchmarks.md)
+bench: ## Measure e2bscript against asyncssh, scp and ssh (docs/benchmarks.md)
 	@tools/toolchain.sh
 	@tools/packages.sh lab bench
 	@$(MAKE) --no-print-directory build

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod bindings;
+pub mod chance;
 pub mod check;
 pub mod cli;
 pub mod consul;

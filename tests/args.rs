@@ -68,3 +68,38 @@ fn an_unknown_argument_is_an_error_of_usage_with_advice() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+/// What the program takes for itself never reaches a script.
+#[test]
+fn no_script_declares_an_option_of_the_program() {
+    let help = assert_cmd::Command::cargo_bin("e2bscript")
+        .unwrap()
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    let taken: Vec<&str> = words
+        .filter_map(|word| word.strip_prefix("--"))
+        // behind a script's name both are the script's
+        .filter(|name| !["", "help", "version"].contains(name))
+        .collect();
+    assert!(
+        taken.contains(&"timeout") && taken.contains(&"limit"),
+        "{taken:?}"
+    );
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let declared = text.split("args::parse(#{").nth(1).unwrap_or_default();
+        let declared = declared.split("\n});").next().unwrap();
+        for line in declared.lines() {
+            let Some((name, _)) = line.split_once(": #{") else {
+                continue;
+            };
+            let name = name.trim().replace('_', "-");
+            assert!(!taken.contains(&&*name), "{}: --{name}", path.display());
+        }
+    }
+}

@@ -19,9 +19,13 @@ test  | unzip                | unzip             | opens the archives of the sta
 test  | iptables             | iptables          | the rules that the clean-up of network slots takes away
 test  | psql                 | postgresql-client | the shell of PostgreSQL, which a script opens
 test  | /usr/sbin/sshd       | openssh-server    | the other side of the SSH tests; Debian also starts it as a service (systemctl disable --now ssh ends it)
+test  | python3              | python3           | runs the official Python SDK of E2B, and Schemathesis
+test  | python3:ensurepip    | python3-venv      | gives both a place of their own
+test  | node                 | nodejs            | runs the official JavaScript SDK of E2B
+test  | npm                  | npm               | installs it
 bench | python3              | python3           | runs the benchmarks
 bench | python3:ensurepip    | python3-venv      | gives the peers of the benchmarks a place of their own
-bench | scp                  | openssh-client    | is one of those peers
+bench | scp                  | openssh-client    | has two of those peers
 '
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # root's programs, which a user's PATH often lacks

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::faults::Fault;
 use crate::services::{Mode, Service};
 use crate::topology::Topology;
-use crate::work::Work;
+use crate::work::{Which, Work};
 
 /// A rehearsal cluster on this machine: a bastion, servers, API, client and database nodes, each a
 /// real systemd machine with a real sshd.
@@ -191,9 +191,17 @@ pub enum FaultCommand {
     PgFull,
     /// Have the API answer so many requests with status 500
     #[command(name = "api-500")]
-    Api500 { count: u64 },
+    Api500 {
+        count: u64,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Have the API answer so many requests with status 429
-    RateLimit { count: u64 },
+    RateLimit {
+        count: u64,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Have builds of templates take so much longer
     SlowBuild { seconds: u64 },
     /// Have builds of templates fail for this reason
@@ -239,8 +247,8 @@ impl FaultCommand {
             FaultCommand::PgLock { table, seconds } => Fault::PgLock { table, seconds },
             FaultCommand::PgReadonly => Fault::PgReadonly,
             FaultCommand::PgFull => Fault::PgFull,
-            FaultCommand::Api500 { count } => work(Work::Api500 { count }),
-            FaultCommand::RateLimit { count } => work(Work::RateLimit { count }),
+            FaultCommand::Api500 { count, which } => work(Work::Api500 { count, which }),
+            FaultCommand::RateLimit { count, which } => work(Work::RateLimit { count, which }),
             FaultCommand::SlowBuild { seconds } => work(Work::SlowBuild { seconds }),
             FaultCommand::BuildError { text } => work(Work::BuildError { text }),
             FaultCommand::NoCapacity => work(Work::NoCapacity),

@@ -20,9 +20,17 @@ use crate::topology::Role;
 pub enum Work {
     /// The API answers so many requests with status 500.
     #[serde(rename = "api-500")]
-    Api500 { count: u64 },
+    Api500 {
+        count: u64,
+        #[serde(flatten)]
+        which: Which,
+    },
     /// The API answers so many requests with status 429.
-    RateLimit { count: u64 },
+    RateLimit {
+        count: u64,
+        #[serde(flatten)]
+        which: Which,
+    },
     /// Builds of templates take so much longer.
     SlowBuild { seconds: u64 },
     /// Builds of templates fail for this reason.
@@ -33,12 +41,43 @@ pub enum Work {
     ExpireKey { keys: Vec<String> },
 }
 
+/// The requests that are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
+#[serde(default)]
+pub struct Which {
+    /// Only requests of this method
+    #[arg(long, value_parser = ["GET", "POST", "PATCH", "DELETE"])]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// Do what is asked for, and say that it failed
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    after: bool,
+}
+
+impl Which {
+    fn entry(&self, count: u64, serial: u64) -> Value {
+        let mut entry = json!(self);
+        if let Some(entry) = entry.as_object_mut() {
+            entry.insert("count".to_owned(), json!(count));
+            entry.insert("serial".to_owned(), json!(serial));
+        }
+        entry
+    }
+
+    fn words(&self, count: u64) -> String {
+        let method = self.method.as_deref().map(|method| format!("{method} "));
+        let done = if self.after { ", which are done" } else { "" };
+        format!("{count} {}requests{done}", method.unwrap_or_default())
+    }
+}
+
 impl Work {
     /// Its name in the file that the services read, and what is there.
     fn entry(&self, serial: u64) -> (&'static str, Value) {
         match self {
-            Work::Api500 { count } => ("api-500", json!({"count": count, "serial": serial})),
-            Work::RateLimit { count } => ("rate-limit", json!({"count": count, "serial": serial})),
+            Work::Api500 { count, which } => ("api-500", which.entry(*count, serial)),
+            Work::RateLimit { count, which } => ("rate-limit", which.entry(*count, serial)),
             Work::SlowBuild { seconds } => {
                 ("slow-build", json!({"seconds": seconds, "serial": serial}))
             }
@@ -56,8 +95,10 @@ impl Work {
     /// A few words for `status`.
     pub fn words(&self) -> String {
         match self {
-            Work::Api500 { count } => format!("API answers 500 to {count} requests"),
-            Work::RateLimit { count } => format!("API answers 429 to {count} requests"),
+            Work::Api500 { count, which } => format!("API answers 500 to {}", which.words(*count)),
+            Work::RateLimit { count, which } => {
+                format!("API answers 429 to {}", which.words(*count))
+            }
             Work::SlowBuild { seconds } => format!("builds take {seconds} s longer"),
             Work::BuildError { text } => format!("builds fail: {text}"),
             Work::NoCapacity => "no room for sandboxes".to_owned(),
@@ -138,10 +179,27 @@ mod tests {
     #[test]
     fn what_services_read() {
         let of = |work: Work| work.entry(7);
-        let (name, entry) = of(Work::Api500 { count: 2 });
+        let all = Which::default();
+        let (name, entry) = of(Work::Api500 {
+            count: 2,
+            which: all,
+        });
+        assert_eq!((name, entry), ("api-500", json!({"count": 2, "serial": 7})));
+        let made = Which {
+            method: Some("POST".to_owned()),
+            after: true,
+        };
+        let limit = Work::RateLimit {
+            count: 1,
+            which: made,
+        };
         assert_eq!(
-            (name, entry.to_string().as_str()),
-            ("api-500", r#"{"count":2,"serial":7}"#)
+            limit.words(),
+            "API answers 429 to 1 POST requests, which are done"
+        );
+        assert_eq!(
+            of(limit).1,
+            json!({"count": 1, "serial": 7, "method": "POST", "after": true})
         );
         let keys = vec!["e2b_1".to_owned()];
         assert_eq!(of(Work::ExpireKey { keys }).1, json!(["e2b_1"]));

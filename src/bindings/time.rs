@@ -60,7 +60,7 @@ pub static MODULE: Module = Module {
             example: "time::since(time::now())",
             body: |call| {
                 let passed = Utc::now() - moment(call.value(0)?)?;
-                Ok((passed.num_milliseconds() as f64 / 1000.0).into())
+                Ok((passed.num_microseconds().unwrap_or(i64::MAX) as f64 / 1e6).into())
             },
             ..Function::BASE
         },

@@ -15,10 +15,7 @@ pub(super) fn of(refusal: &Refusal) -> (Option<String>, Option<String>) {
             "look whether nodes are ready and have room: `e2bscript check-cluster.rhai`",
         ),
         409 => conflict(refusal),
-        429 => (
-            "the team runs as many sandboxes as its tier allows",
-            "`e2bscript sandboxes.rhai` lists them, `--kill-older-than 1h` ends old ones; the tier's limit is `concurrent_instances` in the database",
-        ),
+        429 => limit(refusal),
         500.. => server(refusal),
         _ => ("", ""),
     };
@@ -110,6 +107,19 @@ fn not_found(refusal: &Refusal) -> (&'static str, &'static str) {
     ("", "")
 }
 
+fn limit(refusal: &Refusal) -> (&'static str, &'static str) {
+    if refusal.message.contains("concurrent") {
+        return (
+            "the team runs as many sandboxes as its tier allows",
+            "`e2bscript sandboxes.rhai` lists them, `--kill-older-than 1h` ends old ones; the tier's limit is `concurrent_instances` in the database",
+        );
+    }
+    (
+        "more requests came than are taken at once; nothing was done",
+        "wait a little, or have fewer branches ask at the same time (`limit` of `task::parallel`)",
+    )
+}
+
 fn conflict(refusal: &Refusal) -> (&'static str, &'static str) {
     let said = refusal.message.as_str();
     if said.contains("not associated with a compute cluster") {
@@ -173,8 +183,8 @@ fn server(refusal: &Refusal) -> (&'static str, &'static str) {
     }
     if exec {
         return (
-            "this answer hides the reason: the program or its directory does not exist, its time was up, or its output is no UTF-8",
-            "run it by a shell (`[\"/bin/sh\", \"-c\", …]`) to see what it says, or through envd with `via: \"envd\"`",
+            "this answer hides the reason: the program or its directory does not exist, its time was up, its output is no UTF-8 or some MiB large, or the sandbox ended meanwhile",
+            "run it by a shell (`[\"/bin/sh\", \"-c\", …]`) to see what it says, or through envd with `way: \"envd\"`",
         );
     }
     if said.is_empty() {

@@ -62,6 +62,12 @@ pub enum Error {
         what: &'static str,
         profile: Profile,
     },
+    /// The seed's `exec` was ended before the command was.
+    #[error("`{request}` was cut off after {}, before the command had ended", humantime::format_duration(*.after))]
+    ExecCut { request: String, after: Duration },
+    /// The seed's `exec` answers with all that a command printed, and that is too much.
+    #[error("the command printed more than the {} MiB that are read of `{request}`", .limit >> 20)]
+    ExecOutput { request: String, limit: u64 },
     /// A template's build ended in an error.
     #[error("build {build} of template {template} failed: {reason}")]
     Build {
@@ -145,6 +151,8 @@ impl Error {
                 _ => "e2b.connection",
             },
             Error::Unsupported { .. } => "e2b.unsupported",
+            Error::ExecCut { .. } => "e2b.timeout",
+            Error::ExecOutput { .. } => "e2b.too_large",
             Error::Build { .. } => "e2b.build",
             Error::BuildTimeout { .. } => "e2b.timeout",
             Error::Rpc { error, .. } => return format!("envd.{}", error.code),
@@ -168,7 +176,10 @@ impl Error {
         match self {
             Error::Http { maybe_done, .. } => *maybe_done,
             Error::Refused(refusal) => refusal.status >= 500 || refusal.status == 408,
-            Error::NotJson { .. } | Error::Shape { .. } => true,
+            Error::NotJson { .. }
+            | Error::Shape { .. }
+            | Error::ExecCut { .. }
+            | Error::ExecOutput { .. } => true,
             _ => false,
         }
     }
@@ -185,9 +196,11 @@ impl Error {
             Error::Refused(refusal) => return advice::of(refusal).1,
             Error::NotJson { .. } => "something else answers at that address, such as a proxy or a load balancer: check the address and the way there".to_owned(),
             Error::Shape { .. } => "the service may be of another generation or version: `profile` of `e2b::connect` says which is meant".to_owned(),
+            Error::ExecCut { .. } => "it may still run in the sandbox; by envd a command may take as long as it likes: `sandbox.stream`, or `way: \"envd\"`, or a `timeout` of 75 s or more".to_owned(),
+            Error::ExecOutput { .. } => "it was run; `sandbox.stream` and `way: \"envd\"` take output of any size".to_owned(),
             Error::Http { maybe_done: true, .. } => "it may have been carried out all the same, so it was not sent again: look before you repeat it".to_owned(),
-            Error::Build { .. } => "what the template-manager printed: `e2bscript build-logs.rhai TEMPLATE`".to_owned(),
-            Error::BuildTimeout { .. } => "it goes on: `e2bscript build-logs.rhai TEMPLATE` follows it".to_owned(),
+            Error::Build { template, build, .. } => format!("what the template-manager printed: `e2bscript build-logs.rhai {template} --build {build}`"),
+            Error::BuildTimeout { template, build, .. } => format!("it goes on: `e2bscript build-logs.rhai {template} --build {build} --follow`"),
             Error::Rpc { error, .. } => return advice::of_rpc(error),
             Error::Cut { .. } => "the sandbox may have ended, or the connection to it: `sandbox.info()` tells; what was started may still run".to_owned(),
             _ => return None,
@@ -231,6 +244,9 @@ impl From<Error> for Failure {
                 }
             }
             Error::Shape { path, .. } => failure = failure.detail("field", path),
+            Error::ExecCut { .. } => {
+                failure = failure.cause("the API ends every request after 75 s, and a proxy in front of it may do so earlier");
+            }
             Error::NotJson { lines, .. } => failure.output = lines,
             Error::Build {
                 template,

@@ -1,11 +1,12 @@
 //! Commands by the seed's `exec` endpoint, which answers when they have ended.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::http;
 use crate::secret::Secret;
 
 use super::access::Need;
@@ -14,6 +15,8 @@ use super::{E2b, Error};
 
 /// The API's server ends any request after so long; what takes longer goes through envd.
 const LONGEST: Duration = Duration::from_secs(75);
+/// A connection that breaks after so long was cut off on purpose: by the API, or by a proxy in front of it.
+const CUT_OFF: Duration = Duration::from_secs(50);
 
 /// A command, which runs as root.
 #[derive(Clone, Debug, Default)]
@@ -86,17 +89,57 @@ impl E2b {
             Need::ApiKey,
             Some(Value::Object(body)),
         );
+        let began = Instant::now();
         self.read(Ask {
             expect: &[200],
             ..ask
         })
         .await
+        .map_err(|error| explained(error, began.elapsed()))
+    }
+}
+
+/// What is behind an answer that did not come, or not whole.
+fn explained(error: Error, after: Duration) -> Error {
+    match error {
+        Error::Http {
+            source: http::Error::Broken { request, .. } | http::Error::Timeout { request, .. },
+            ..
+        } if after >= CUT_OFF => Error::ExecCut {
+            request,
+            after: Duration::from_secs(after.as_secs()),
+        },
+        Error::Http {
+            source: http::Error::TooLarge { request, limit },
+            ..
+        } => Error::ExecOutput { request, limit },
+        other => other,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_breaks_late_was_cut_off() {
+        let broken = || Error::Http {
+            service: crate::e2b::Service::Api,
+            source: http::Error::Broken {
+                request: "POST /x".to_owned(),
+                why: "closed".to_owned(),
+            },
+            maybe_done: true,
+        };
+        assert_eq!(
+            explained(broken(), Duration::from_secs(3)).kind(),
+            "e2b.connection"
+        );
+        let late = explained(broken(), Duration::from_millis(75_040));
+        assert_eq!(late.kind(), "e2b.timeout");
+        assert!(late.to_string().contains("after 1m 15s"), "{late}");
+        assert!(late.maybe_done());
+    }
 
     #[test]
     fn a_signal_is_read_out_of_the_status() {

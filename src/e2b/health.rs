@@ -70,7 +70,7 @@ async fn health(link: &Link) -> Health {
 fn cause(service: Service, status: u16) -> &'static str {
     match (service, status) {
         (Service::Api, 503) => {
-            "it knows no orchestrator: no ready Nomad node of pool `default` and class `client`"
+            "it knows no orchestrator: on no ready Nomad node of pool `default` and class `client` does one answer"
         }
         (Service::Edge, 503) => {
             "it has not found an orchestrator through Consul's DNS; missing telemetry is not the reason"

@@ -1,21 +1,17 @@
 //! One service of the platform on the wire: by whichever way answers, again only where that is safe.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::hashi::{Hooks, Peer};
-use crate::http::{
-    self, Client, Error as HttpError, Request, Response, StatusCode, Tunnel, Url, Via,
-};
-use crate::wire::{Dialer, Tcp};
+use crate::chance::jittered;
+use crate::hashi::{Hooks, Peer, Ways};
+use crate::http::{self, Client, Error as HttpError, Request, Response, StatusCode, Url, Via};
 
 use super::Error;
 
 /// How long a service may not be there, while it is started anew say, before a request fails.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection from this machine may take to come up.
-const CONNECT: Duration = Duration::from_secs(10);
 /// The first pause before a request is sent again; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often a request that may be repeated is, after an answer that may pass.
@@ -63,19 +59,12 @@ pub enum Repeat {
     Never,
 }
 
-struct Way {
-    name: String,
-    via: Via,
-}
-
 /// A service at its address, and the ways there.
 pub(super) struct Link {
     pub service: Service,
     pub address: Url,
     http: Arc<Client>,
-    ways: Arc<Vec<Way>>,
-    /// The way by which an answer came last.
-    current: AtomicUsize,
+    ways: Ways,
     requests: Arc<AtomicU64>,
     hooks: Hooks,
 }
@@ -86,24 +75,11 @@ impl Link {
         service: Service,
         address: Url,
         http: Arc<Client>,
-        mut peers: Vec<Peer>,
+        peers: Vec<Peer>,
         trust: &http::Trust,
         hooks: Hooks,
     ) -> Result<Link, Error> {
-        if peers.is_empty() {
-            peers.push(Peer {
-                name: String::new(),
-                dialer: None,
-            });
-        }
-        let ways = peers.into_iter().map(|peer| {
-            Ok(Way {
-                via: via(peer.dialer, trust)?,
-                name: peer.name,
-            })
-        });
-        let ways: Result<Vec<Way>, HttpError> = ways.collect();
-        let ways = ways.map_err(|source| Error::Http {
+        let ways = Ways::new(peers, trust).map_err(|source| Error::Http {
             service,
             source,
             maybe_done: false,
@@ -112,8 +88,7 @@ impl Link {
             service,
             address,
             http,
-            ways: Arc::new(ways),
-            current: AtomicUsize::new(0),
+            ways,
             requests: Arc::default(),
             hooks,
         })
@@ -126,7 +101,6 @@ impl Link {
             address,
             http: self.http.clone(),
             ways: self.ways.clone(),
-            current: AtomicUsize::new(self.current.load(Ordering::Relaxed)),
             requests: self.requests.clone(),
             hooks: self.hooks.clone(),
         }
@@ -166,8 +140,7 @@ impl Link {
         let mut absent: Option<Instant> = None;
         let mut repeats = 0;
         loop {
-            let turn = self.current.load(Ordering::Relaxed);
-            let Some(way) = self.ways.get(turn % self.ways.len().max(1)) else {
+            let (turn, Some(way)) = self.ways.current() else {
                 return Err(self.unreachable("there is no way to it".to_owned(), None));
             };
             self.requests.fetch_add(1, Ordering::Relaxed);
@@ -191,14 +164,14 @@ impl Link {
                     if began.elapsed() > PATIENCE {
                         return Err(self.unreachable(why, help));
                     }
-                    self.next_way(turn);
+                    self.ways.leave(turn);
                     (format!("cannot connect for `{request}`: {why}"), None)
                 }
                 Err(error @ (HttpError::Broken { .. } | HttpError::Timeout { .. }))
                     if may_repeat =>
                 {
                     repeats += 1;
-                    self.next_way(turn);
+                    self.ways.leave(turn);
                     (error.to_string(), None)
                 }
                 Err(source) => {
@@ -217,35 +190,15 @@ impl Link {
         }
     }
 
-    fn next_way(&self, turn: usize) {
-        // somebody else may have found another meanwhile, and that is as good
-        let _moved = self.current.compare_exchange(
-            turn,
-            turn.wrapping_add(1),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-    }
-
     fn unreachable(&self, why: String, help: Option<String>) -> Error {
-        let names = self.ways.iter().map(|way| way.name.clone());
         Error::Unreachable {
             service: self.service,
             address: self.address.to_string().trim_end_matches('/').to_owned(),
-            peers: names.filter(|name| !name.is_empty()).collect(),
+            peers: self.ways.names(),
             why,
             help,
         }
     }
-}
-
-fn via(dialer: Option<Arc<dyn Dialer>>, trust: &http::Trust) -> Result<Via, HttpError> {
-    let dialer = match dialer {
-        Some(dialer) => dialer,
-        None if trust.is_default() => return Ok(Via::Direct),
-        None => Arc::new(Tcp::new(CONNECT)),
-    };
-    Ok(Via::Tunnel(Tunnel::trusting(dialer, trust)?))
 }
 
 /// Statuses that may be others in a moment: too many requests, and a server or a proxy in trouble.
@@ -257,13 +210,4 @@ fn is_passing(status: StatusCode) -> bool {
 pub(super) fn after(headers: &http::header::HeaderMap) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// Half to one and a half times as long: many who wait do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    let mut byte = [128];
-    if aws_lc_rs::rand::fill(&mut byte).is_err() {
-        return pause;
-    }
-    pause / 2 + pause * u32::from(byte.first().copied().unwrap_or(128)) / 256
 }

@@ -1,32 +1,21 @@
 //! Requests: to whichever server answers, with the token, again where that may help and does no harm.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
-use super::{Error, Product, Settings};
+use super::{Error, Peer, Product, Settings, Ways};
+use crate::chance::jittered;
 use crate::http::header::{HeaderName, HeaderValue};
-use crate::http::{self, Client, Error as HttpError, Method, Request, Tunnel, Url, Via};
+use crate::http::{self, Client, Error as HttpError, Method, Request, Url, Via};
 use crate::secret::Secret;
-use crate::wire::{Dialer, Tcp};
 
 /// How long servers may be without a leader, or not answer, before a request fails.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a connection from this machine may take to come up.
-const CONNECT: Duration = Duration::from_secs(10);
 /// The pause before a request is sent again; a new leader takes a second or two.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// One way to the API.
-#[derive(Clone)]
-pub struct Peer {
-    /// What errors call it; empty for this machine.
-    pub name: String,
-    /// How it is reached; `None` for a connection from this machine.
-    pub dialer: Option<Arc<dyn Dialer>>,
-}
 
 /// Hears of something in words.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
@@ -40,20 +29,12 @@ pub struct Hooks {
     pub on_request: Option<Listener>,
 }
 
-#[derive(Clone)]
-struct Way {
-    name: String,
-    via: Via,
-}
-
 /// The API of one cluster; the requests of all who share it are counted together.
 pub struct Api {
     product: &'static Product,
     settings: Settings,
     http: Arc<Client>,
-    ways: Vec<Way>,
-    /// The way by which an answer came last.
-    current: AtomicUsize,
+    ways: Ways,
     requests: AtomicU64,
     hooks: Hooks,
 }
@@ -73,30 +54,15 @@ impl Api {
         product: &'static Product,
         settings: Settings,
         http: Arc<Client>,
-        mut peers: Vec<Peer>,
+        peers: Vec<Peer>,
         hooks: Hooks,
     ) -> Result<Api, Error> {
-        if peers.is_empty() {
-            peers.push(Peer {
-                name: String::new(),
-                dialer: None,
-            });
-        }
-        let ways: Result<Vec<Way>, HttpError> = peers
-            .into_iter()
-            .map(|peer| {
-                Ok(Way {
-                    via: via(peer.dialer, &settings.trust)?,
-                    name: peer.name,
-                })
-            })
-            .collect();
+        let ways = Ways::new(peers, &settings.trust);
         Ok(Api {
             product,
             ways: ways.map_err(|source| Error::Http { product, source })?,
             settings,
             http,
-            current: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             hooks,
         })
@@ -111,7 +77,6 @@ impl Api {
             settings,
             http: self.http.clone(),
             ways: self.ways.clone(),
-            current: AtomicUsize::new(self.current.load(Ordering::Relaxed)),
             requests: AtomicU64::new(0),
             hooks: Hooks {
                 on_retry: None,
@@ -239,8 +204,7 @@ impl Api {
     ) -> Result<T, Error> {
         let mut since: Option<Instant> = None;
         loop {
-            let turn = self.current.load(Ordering::Relaxed);
-            let Some(way) = self.ways.get(turn % self.ways.len().max(1)) else {
+            let (turn, Some(way)) = self.ways.current() else {
                 return Err(self.unreachable("there is no way to it".to_owned(), None));
             };
             self.requests.fetch_add(1, Ordering::Relaxed);
@@ -265,17 +229,8 @@ impl Api {
     }
 
     fn next_peer(&self, turn: usize, error: &HttpError) {
-        // somebody else may have found another meanwhile
-        let moved = self.current.compare_exchange(
-            turn,
-            turn.wrapping_add(1),
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-        if let (Ok(_), Some(on_retry)) = (moved, &self.hooks.on_retry) {
-            let next = self.ways.get(turn.wrapping_add(1) % self.ways.len().max(1));
-            let next = next.map(|way| way.name.as_str()).unwrap_or_default();
-            let whom = match next {
+        if let (Some(next), Some(on_retry)) = (self.ways.leave(turn), &self.hooks.on_retry) {
+            let whom = match next.name.as_str() {
                 "" => "asking again".to_owned(),
                 name => format!("asking {name}"),
             };
@@ -313,12 +268,11 @@ impl Api {
     }
 
     fn unreachable(&self, why: String, help: Option<String>) -> Error {
-        let names = self.ways.iter().map(|way| way.name.clone());
         Error::Unreachable {
             product: self.product,
             address: self.address(),
             source_of: self.settings.address.source.clone(),
-            peers: names.filter(|name| !name.is_empty()).collect(),
+            peers: self.ways.names(),
             why,
             help,
         }
@@ -362,15 +316,6 @@ impl Api {
     }
 }
 
-fn via(dialer: Option<Arc<dyn Dialer>>, trust: &http::Trust) -> Result<Via, HttpError> {
-    let dialer = match dialer {
-        Some(dialer) => dialer,
-        None if trust.is_default() => return Ok(Via::Direct),
-        None => Arc::new(Tcp::new(CONNECT)),
-    };
-    Ok(Via::Tunnel(Tunnel::trusting(dialer, trust)?))
-}
-
 /// Whether another attempt, or another server, may answer, and the first cannot have taken effect.
 fn may_help(error: &HttpError, method: &Method) -> bool {
     match error {
@@ -409,15 +354,6 @@ fn says(error: &HttpError, words: &[&str]) -> bool {
     status.as_u16() >= 500 && lines.iter().any(said)
 }
 
-/// Half to one and a half times as long: many who wait do not come back at once.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let mut byte = [128];
-    if aws_lc_rs::rand::fill(&mut byte).is_err() {
-        return pause;
-    }
-    pause / 2 + pause * u32::from(byte.first().copied().unwrap_or(128)) / 256
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -452,16 +388,5 @@ mod tests {
         assert!(may_help(&status(429, ""), &Method::GET));
         assert!(!may_help(&status(429, ""), &Method::PUT));
         assert!(!may_help(&status(403, "Permission denied"), &Method::GET));
-    }
-
-    #[test]
-    fn pauses_differ_and_stay_near_what_was_asked_for() {
-        let pauses: Vec<Duration> = (0..20).map(|_| jittered(PAUSE)).collect();
-        assert!(
-            pauses
-                .iter()
-                .all(|pause| *pause >= PAUSE / 2 && *pause <= PAUSE * 3 / 2)
-        );
-        assert!(pauses.iter().any(|pause| *pause != pauses[0]));
     }
 }

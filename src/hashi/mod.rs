@@ -5,8 +5,10 @@ mod api;
 mod error;
 mod settings;
 mod watch;
+mod ways;
 
-pub use api::{Answer, Api, Hooks, Peer};
+pub use api::{Answer, Api, Hooks};
 pub use error::Error;
 pub use settings::{Given, Product, Setting, Settings, Source, TrustVariables};
 pub use watch::Watch;
+pub use ways::{Peer, Way, Ways};

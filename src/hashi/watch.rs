@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::stream::{self, BoxStream};
 use serde::de::DeserializeOwned;
 
-use super::api::jittered;
 use super::{Api, Error};
+use crate::chance::jittered;
 use crate::http::Method;
 
 /// The longest that a server holds a question whose answer does not change; two thirds are usual.

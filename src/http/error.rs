@@ -182,6 +182,11 @@ fn explain_tls(error: &rustls::Error) -> String {
     }
 }
 
+/// Why an answer's body broke off.
+pub fn reason(error: reqwest::Error) -> String {
+    root(&error.without_url())
+}
+
 /// The innermost cause, which is what a person can act on.
 pub(super) fn root(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;

@@ -18,7 +18,7 @@ use reqwest::redirect;
 pub use ::reqwest::{Method, StatusCode, Url, header};
 pub use answers::{Answers, Canned};
 pub use download::{Download, Downloaded, check, checksum};
-pub use error::Error;
+pub use error::{Error, reason};
 pub use request::{Expect, OnRetry, Request, Response};
 pub use tls::Trust;
 pub use tunnel::Tunnel;
@@ -181,14 +181,16 @@ async fn read(
     limit: u64,
     cut: bool,
 ) -> Result<Bytes, Error> {
-    let mut body = BytesMut::new();
+    // one buffer that grows would be copied, and be there twice, each time
+    let (mut chunks, mut length) = (Vec::new(), 0);
     while let Some(chunk) = answer
         .chunk()
         .await
         .map_err(|error| Error::of_reqwest(&request.shown(), error))?
     {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > limit {
+        length += chunk.len();
+        chunks.push(chunk);
+        if length as u64 > limit {
             if cut {
                 break;
             }
@@ -197,6 +199,10 @@ async fn read(
                 limit,
             });
         }
+    }
+    let mut body = BytesMut::with_capacity(length);
+    for chunk in chunks {
+        body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }

@@ -16,7 +16,9 @@ use super::known_hosts::{HostKeyCause, Known};
 use super::proxy;
 use super::shared::Run;
 use super::stats::Traffic;
+use super::tunnel::Reader;
 use super::{Class, Error, algorithms};
+use crate::chance::jittered;
 use crate::wire::{BoxStream, DialError, Meter, Prompt, Tcp, Watched};
 
 /// russh reads each packet in two small reads; this makes them memory copies.
@@ -97,21 +99,11 @@ pub(super) async fn connect(
                 }
                 gates.turned_away();
                 tracing::debug!("{error}; trying again in {pause:?}");
-                tokio::time::sleep(jitter(pause)).await;
+                tokio::time::sleep(jittered(pause)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
-}
-
-/// Between half and one and a half times as long, so that many that failed at once do not return
-/// at once.
-fn jitter(pause: Duration) -> Duration {
-    let mut byte = [128];
-    // Without random numbers the pause is just not spread.
-    let _ = aws_lc_rs::rand::fill(&mut byte);
-    let [byte] = byte;
-    pause.mul_f64(0.5 + f64::from(byte) / 256.0)
 }
 
 async fn look_up(run: &Arc<Run>, hop: &Hop) -> Result<Arc<Known>, Error> {
@@ -189,7 +181,7 @@ impl Start<'_> {
             Via::Hop(outer) => Some(outer.gate_behind.clone()),
             Via::Tcp(_) | Via::Command(_) => None,
         };
-        let handler = Handler::new(self.known.clone(), words.clone(), bastion);
+        let handler = Handler::new(self.known.clone(), words.clone(), bastion, self.class);
         let handshake = client::connect_stream(Arc::new(config), stream, handler);
         let mut handle = match tokio::time::timeout(place.connect_timeout, handshake).await {
             Ok(Ok(handle)) => handle,
@@ -242,7 +234,7 @@ impl Start<'_> {
                 let traffic = vec![hop.traffic.clone()];
                 let (host, port) = (&place.host, place.port);
                 drop(outer);
-                let opened = hop.tunnel(self.run, self.class, host, port, traffic);
+                let opened = hop.tunnel(self.run, self.class, host, port, traffic, Reader::Session);
                 let opened = tokio::time::timeout(place.connect_timeout, opened).await;
                 let tunnel = opened.map_err(|_| Error::Timeout {
                     hop: place.label.clone(),

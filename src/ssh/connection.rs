@@ -22,6 +22,8 @@ pub(super) struct Connection {
     opening: AtomicUsize,
     retired: AtomicBool,
     served: AtomicBool,
+    /// A packet that asks for nothing is about to be sent.
+    nudging: AtomicBool,
     open_timeout: Duration,
     tracker: TaskTracker,
     /// The connection this one runs in. russh ends a connection with its last handle.
@@ -79,6 +81,7 @@ impl Connection {
             opening: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             served: AtomicBool::new(false),
+            nudging: AtomicBool::new(false),
             open_timeout: parts.open_timeout,
             tracker: parts.tracker,
             _outer: parts.outer,
@@ -117,8 +120,13 @@ impl Connection {
     /// 4.2.3.4), and whoever stands in between holds the acknowledgement back for some 40 ms until
     /// something goes the other way (delayed ACK, 4.2.3.2). So something goes the other way.
     pub fn nudge(self: &Arc<Self>) {
+        // one that is not under way yet does for all
+        if self.nudging.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let connection = self.clone();
         self.tracker.spawn(async move {
+            connection.nudging.store(false, Ordering::Relaxed);
             // A connection that is gone has nothing to hold back.
             let _ = connection.handle.send_keepalive(false).await;
         });
@@ -134,6 +142,11 @@ impl Connection {
                 .to_owned(),
             started,
         }
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        self.words.ended().await;
     }
 
     /// Opens a session channel. When the caller goes away meanwhile, the channel is closed.

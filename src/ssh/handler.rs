@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
+use tokio_util::sync::CancellationToken;
 
+use super::Class;
 use super::algorithms;
 use super::gate::Gate;
 use super::known_hosts::{HostKeyProblem, Known};
@@ -32,6 +34,7 @@ impl From<russh::Error> for Failure {
 #[derive(Debug, Default)]
 pub(super) struct LastWords {
     reason: OnceLock<String>,
+    ended: CancellationToken,
     refusals: Mutex<VecDeque<String>>,
 }
 
@@ -44,6 +47,11 @@ impl LastWords {
     /// Notes why we ended it ourselves; the first reason stays.
     pub fn set_reason(&self, reason: impl Into<String>) {
         self.reason.get_or_init(|| reason.into());
+    }
+
+    /// Waits until the connection has ended, however it did.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// The text of the oldest refused channel that nobody asked about yet.
@@ -62,15 +70,40 @@ pub(super) struct Handler {
     words: Arc<LastWords>,
     /// What starts through the same bastion; none without one.
     bastion: Option<Arc<Gate>>,
+    /// What its channels are for.
+    class: Class,
 }
 
 impl Handler {
-    pub fn new(known: Arc<Known>, words: Arc<LastWords>, bastion: Option<Arc<Gate>>) -> Self {
+    pub fn new(
+        known: Arc<Known>,
+        words: Arc<LastWords>,
+        bastion: Option<Arc<Gate>>,
+        class: Class,
+    ) -> Self {
         Self {
             known,
             words,
             bastion,
+            class,
         }
+    }
+
+    /// The end of one stream would hold back the beginning of the next; see [`Connection::nudge`].
+    ///
+    /// [`Connection::nudge`]: super::connection::Connection::nudge
+    fn stream_ended(&self, session: &mut Session) -> Result<(), Failure> {
+        match self.class {
+            Class::Tunnel => Ok(session.send_keepalive(false)?),
+            Class::Control | Class::Bulk => Ok(()),
+        }
+    }
+}
+
+/// russh lets go of it when the connection ends.
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.words.ended.cancel();
     }
 }
 
@@ -112,6 +145,14 @@ impl client::Handler for Handler {
             Some(starts) if starts.running() < CROWD => Ok(session.send_keepalive(false)?),
             _ => Ok(()),
         }
+    }
+
+    async fn channel_eof(&mut self, _: ChannelId, session: &mut Session) -> Result<(), Failure> {
+        self.stream_ended(session)
+    }
+
+    async fn channel_close(&mut self, _: ChannelId, session: &mut Session) -> Result<(), Failure> {
+        self.stream_ended(session)
     }
 
     async fn channel_open_failure(

@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::known_hosts::Lookup;
 use super::options::HostKeyPolicy;
 use super::stats::Traffic;
-use super::tunnel::Tunnel;
+use super::tunnel::{Reader, Tunnel};
 use super::{Class, Error, auth::Credentials, shared::Run};
 use crate::wire::{AddressFamily, Meter};
 
@@ -295,6 +295,7 @@ impl Hop {
         host: &str,
         port: u16,
         traffic: Vec<Arc<Traffic>>,
+        reader: Reader,
     ) -> Result<Tunnel, Error> {
         let mut again = true;
         loop {
@@ -305,7 +306,7 @@ impl Hop {
             match connection.open_tunnel(host, port).await {
                 Ok(channel) => {
                     let tracker = run.tracker.clone();
-                    return Ok(Tunnel::new(channel, connection, traffic, tracker));
+                    return Ok(Tunnel::new(channel, connection, traffic, tracker, reader));
                 }
                 // A pooled connection may have died unnoticed; a new one is tried once.
                 Err(OpenFailure::Dead(_)) if again => again = false,

@@ -12,6 +12,7 @@ use super::hop::Hop;
 use super::read::Output;
 use super::shared::Run;
 use super::stats::{HostStats, Traffic};
+use super::tunnel::Reader;
 use super::{Answers, Class, Error, answers};
 use crate::wire::{BoxStream, DialError, Dialer};
 
@@ -75,6 +76,22 @@ impl Host {
         }
         self.hop.connection(&self.run, Class::Control).await?;
         Ok(())
+    }
+
+    /// Makes the connection that carries streams, if there is none, and says how to wait for its end.
+    pub async fn connect_streams(&self) -> Result<Carrier, Error> {
+        if let Some(answers) = self.answers().filter(|answers| !answers.are_real()) {
+            answers.connect(&self.name)?;
+            return Ok(Carrier {
+                run: self.run.clone(),
+                connection: None,
+            });
+        }
+        let connection = self.hop.connection(&self.run, Class::Tunnel).await?;
+        Ok(Carrier {
+            run: self.run.clone(),
+            connection: Some(connection),
+        })
     }
 
     /// Runs a command to its end. A non-zero exit code is not an error here.
@@ -193,9 +210,26 @@ impl Host {
                 host,
                 port,
                 vec![self.traffic.clone()],
+                Reader::Other,
             )
             .await?;
         Ok(Box::new(tunnel))
+    }
+}
+
+/// A connection that carries streams.
+pub struct Carrier {
+    run: Arc<Run>,
+    /// None where answers stand in for the host: nothing is lost then.
+    connection: Option<Arc<Connection>>,
+}
+
+impl Carrier {
+    /// Waits until it is lost, and says how; `None`: the run ends, and its connections with it.
+    pub async fn lost(self) -> Option<Error> {
+        let connection = self.connection?;
+        connection.ended().await;
+        (!self.run.is_closed()).then(|| connection.lost(false))
     }
 }
 

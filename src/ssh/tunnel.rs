@@ -4,7 +4,12 @@
 //! parties that both wait for room then wait for ever: a nested session under two-way bulk traffic
 //! does. So a task always takes what comes, into a queue without a bound, and the reader takes it
 //! from there. What the peer may send is bounded by the window of whoever reads (a nested session
-//! holds its own window shut); a reader that stops altogether costs its own channel in the end.
+//! holds its own window shut).
+//!
+//! Streams that are no sessions have no such window. While their reader is slow, nothing more is taken
+//! for it: that slows the connection down, which is all that can be done to slow the sender down. A
+//! reader that stops altogether may wait for something on the same connection: it is waited for a
+//! moment only, and costs its own channel in the end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,12 +17,14 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::connection::Connection;
@@ -25,6 +32,22 @@ use super::stats::Traffic;
 
 /// What an unread stream may hold before its channel is given up.
 const MOST_QUEUED: usize = 64 << 20;
+/// From so much on a slow reader is waited for.
+const ENOUGH: usize = 4 << 20;
+/// A reader that takes nothing for so long has stopped.
+const STOPPED: Duration = Duration::from_secs(2);
+
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A nested session: what comes is always taken.
+    Session,
+    /// Anybody else, who waits for small pieces too: see [`Connection::nudge`].
+    Other,
+}
+
+/// After a smaller piece, the server may hold the next one back.
+const SMALL: usize = 8 << 10;
 
 /// The stream. Dropping it closes the channel.
 pub(super) struct Tunnel {
@@ -37,18 +60,22 @@ pub(super) struct Tunnel {
     tracker: TaskTracker,
     runtime: Handle,
     connection: Arc<Connection>,
+    reader: Reader,
     _drain: AbortOnDropHandle<()>,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    taken: Notify,
 }
 
 #[derive(Default)]
 struct State {
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// How often something was read.
+    reads: u64,
     end: Option<End>,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -89,6 +116,23 @@ impl Shared {
         !flooded
     }
 
+    /// Waits while the reader has enough, unless it has stopped, which `stopped_at` remembers.
+    async fn room(&self, stopped_at: &mut Option<u64>) {
+        loop {
+            let reads = {
+                let state = self.lock();
+                if state.queued <= ENOUGH || *stopped_at == Some(state.reads) {
+                    return;
+                }
+                state.reads
+            };
+            let taken = tokio::time::timeout(STOPPED, self.taken.notified()).await;
+            if taken.is_err() {
+                *stopped_at = Some(reads);
+            }
+        }
+    }
+
     fn finish(&self, end: End) {
         let mut state = self.lock();
         if state.end.is_none() || state.end == Some(End::Eof) {
@@ -108,10 +152,11 @@ impl Tunnel {
         connection: Arc<Connection>,
         traffic: Vec<Arc<Traffic>>,
         tracker: TaskTracker,
+        reader: Reader,
     ) -> Self {
         let (read, write) = channel.split();
         let shared = Arc::new(Shared::default());
-        let drain = tokio::spawn(drain(read, shared.clone()));
+        let drain = tokio::spawn(drain(read, shared.clone(), reader));
         Self {
             shared,
             current: Bytes::new(),
@@ -121,6 +166,7 @@ impl Tunnel {
             tracker,
             runtime: Handle::current(),
             connection,
+            reader,
             _drain: AbortOnDropHandle::new(drain),
         }
     }
@@ -142,12 +188,16 @@ impl Tunnel {
     }
 }
 
-async fn drain(mut read: ChannelReadHalf, shared: Arc<Shared>) {
+async fn drain(mut read: ChannelReadHalf, shared: Arc<Shared>, reader: Reader) {
+    let mut stopped_at = None;
     loop {
         match read.wait().await {
             Some(ChannelMsg::Data { data }) => {
                 if !shared.push(data) {
                     return;
+                }
+                if reader == Reader::Other {
+                    shared.room(&mut stopped_at).await;
                 }
             }
             Some(ChannelMsg::Eof) => shared.finish(End::Eof),
@@ -169,7 +219,13 @@ impl AsyncRead for Tunnel {
             match state.queue.pop_front() {
                 Some(next) => {
                     state.queued = state.queued.saturating_sub(next.len());
+                    let was_last = state.queue.is_empty() && state.end.is_none();
+                    state.reads += 1;
                     drop(state);
+                    self.shared.taken.notify_one();
+                    if self.reader == Reader::Other && was_last && next.len() < SMALL {
+                        self.connection.nudge();
+                    }
                     self.current = next;
                 }
                 None => match state.end {

@@ -219,6 +219,29 @@ fn a_failed_build_says_why() {
     );
 }
 
+/// All of a command's output is in one answer of `exec`, and answers are read up to a limit. The rehearsal cluster cannot show
+/// it: its orchestrator refuses at half of that.
+#[test]
+fn an_exec_that_prints_too_much_is_told_and_not_held() {
+    let fake = Fake::start(|state| state.output = Some("x".repeat(100 << 20)));
+    let peak = "fs::read(\"/proc/self/status\").split(\"\\n\").filter(|line| line.starts_with(\"VmHWM:\"))[0]";
+    let ran = fake.run(&format!(
+        "let s = api.create_sandbox(\"base\"); try {{ s.run([\"x\"]); }} catch (e) {{ print({peak}); throw e; }}"
+    ));
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    for said in [
+        "e2b.too_large",
+        "the command printed more than the 64 MiB",
+        "`sandbox.stream` and",
+        "sandbox i00000000000000000001",
+    ] {
+        assert!(ran.stderr.contains(said), "{said}: {}", ran.stderr);
+    }
+    let peak = ran.stdout.split_whitespace().nth(1).unwrap();
+    assert!(peak.parse::<u64>().unwrap() < 200 << 10, "{peak} KiB");
+    assert!(fake.state().sandboxes.is_empty());
+}
+
 #[test]
 fn many_sandboxes_at_once_are_made_used_and_ended() {
     let fake = Fake::start(|_| {});

@@ -222,7 +222,13 @@ fn versions_and_settings_are_looked_at_before_anything_is_touched() {
 #[test]
 fn with_access_control_the_tokens_are_part_of_what_is_right() {
     let lab = Lab::up(&["--servers", "1", "--no-docker", "--acl"]);
+    let asked = |path: &str| lab.ask("api-1", &format!("curl -s localhost:8500{path}"));
+    let names = "/v1/catalog/service/consul";
+    assert!(!asked(names).contains("ServiceName"));
     assert_eq!(planned_and_done(&lab), [""; 0]);
+    // who has no token finds services, which is all the platform's own services can show, and nothing else
+    assert!(asked(names).contains("ServiceName"));
+    assert!(asked("/v1/kv/x").contains("Permission denied"));
     let token = lab.env("NOMAD_TOKEN");
     lab.set_env("NOMAD_TOKEN", "");
     let ran = lab.run(&["agents.rhai"]).ended(2);

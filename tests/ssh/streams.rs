@@ -61,7 +61,7 @@ async fn a_stream_that_nobody_reads_holds_up_only_itself() {
     // What nobody reads is kept up to a limit, and then given up with a reason.
     let mut sink = vec![0; 1 << 20];
     let end = async {
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
         loop {
             match unread.read(&mut sink).await {
                 Ok(0) => panic!("it ended as if all had come"),
@@ -74,6 +74,37 @@ async fn a_stream_that_nobody_reads_holds_up_only_itself() {
         .await
         .unwrap();
     assert!(error.to_string().contains("nobody read"), "{error}");
+    ssh.close().await;
+}
+
+/// Four times what would be kept of one that nobody reads, read far more slowly than it is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_gets_everything() {
+    const BYTES: u64 = 256 << 20;
+    let lab = Lab::new();
+    let (bastion, inner) = (lab.sshd("bastion", ""), lab.sshd("inner", ""));
+    let (ssh, host) = behind(&lab, lab.options(), &bastion, &inner).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..BYTES >> 20 {
+            stream.write_all(&vec![7; 1 << 20]).await.unwrap();
+        }
+    });
+    let mut stream = host.dial("127.0.0.1", port).await.unwrap();
+    let (mut piece, mut read) = (vec![0; 512 << 10], 0);
+    loop {
+        let count = stream.read(&mut piece).await.unwrap();
+        if count == 0 {
+            break;
+        }
+        read += count as u64;
+        if read % (1 << 20) < count as u64 {
+            tokio::time::sleep(Duration::from_millis(12)).await;
+        }
+    }
+    assert_eq!(read, BYTES);
     ssh.close().await;
 }
 

@@ -56,6 +56,8 @@ pub const RUN: Function = Function {
         "e2b.command",
         "e2b.conflict",
         "e2b.server",
+        "e2b.timeout",
+        "e2b.too_large",
         "envd.invalid_argument",
         "envd.deadline_exceeded",
         "envd.cut",
@@ -189,7 +191,8 @@ fn execute_by_api(call: &mut Call, handle: &SandboxHandle, show: Show) -> Result
         cwd: start.cwd,
         timeout: start.timeout,
     };
-    let done = call.wait_ok(handle.api.exec(&sandbox.id, &exec))?;
+    let done = call.wait_ok(handle.api.exec(&sandbox.id, &exec));
+    let done = done.map_err(|raise| within(raise, &sandbox.id))?;
     let mut output = Output::new(call, &format!("sandbox {}", sandbox.id), show);
     output.take(call, Stream::Stdout, done.stdout.as_bytes())?;
     output.take(call, Stream::Stderr, done.stderr.as_bytes())?;
@@ -210,9 +213,19 @@ fn execute_by_envd(call: &mut Call, show: Show) -> Result<RunResult, Raise> {
     }
     let envd = handle.envd(Some(user(call)))?;
     let mut output = Output::new(call, &format!("sandbox {}", handle.label()), show);
-    let mut stream = call.wait_ok(envd.start(&start))?;
-    let end = follow(call, &envd, &mut stream, &mut output)?;
+    let end = call
+        .wait_ok(envd.start(&start))
+        .and_then(|mut stream| follow(call, &envd, &mut stream, &mut output))
+        .map_err(|raise| within(raise, &handle.label()))?;
     Ok(result(shown, &end, &output))
+}
+
+/// Says in which sandbox something failed: of many at once, the address says nothing.
+fn within(raise: Raise, sandbox: &str) -> Raise {
+    match raise {
+        Raise::Failure(failure) => (*failure).detail("sandbox", sandbox).into(),
+        other => other,
+    }
 }
 
 /// Takes what a process prints until it ends. If that is given up, the process is ended too.

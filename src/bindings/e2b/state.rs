@@ -6,6 +6,7 @@ use rhai::Dynamic;
 
 use crate::bindings::cluster_api;
 use crate::diag::{Class, Failure};
+use crate::e2b::{E2b, Error};
 use crate::engine::Call;
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Opt, Param};
@@ -54,22 +55,7 @@ pub const SET_TIMEOUT: Function = Function {
     params: &[Param::new("timeout", Ty::Duration, "from now on")],
     errors: ERRORS,
     example: "sandbox.set_timeout(\"30m\")",
-    body: |call| {
-        let (handle, life) = (
-            call.receiver::<SandboxHandle>()?,
-            seconds(call.duration(0)?),
-        );
-        if changes(
-            call,
-            &handle,
-            Action::Update,
-            Some(format!("~ timeout: {life} s\n")),
-        ) {
-            let id = handle.get()?.id;
-            call.wait_ok(handle.api.set_sandbox_timeout(&id, life))?;
-        }
-        Ok(Dynamic::UNIT)
-    },
+    body: |call| set_life(call, "timeout", E2b::set_sandbox_timeout),
     ..Function::BASE
 };
 
@@ -83,22 +69,7 @@ pub const REFRESH: Function = Function {
     )],
     errors: ERRORS,
     example: "sandbox.refresh(\"5m\")",
-    body: |call| {
-        let (handle, life) = (
-            call.receiver::<SandboxHandle>()?,
-            seconds(call.duration(0)?),
-        );
-        if changes(
-            call,
-            &handle,
-            Action::Update,
-            Some(format!("~ at least: {life} s\n")),
-        ) {
-            let id = handle.get()?.id;
-            call.wait_ok(handle.api.refresh_sandbox(&id, life))?;
-        }
-        Ok(Dynamic::UNIT)
-    },
+    body: |call| set_life(call, "at least", E2b::refresh_sandbox),
     ..Function::BASE
 };
 
@@ -230,6 +201,24 @@ pub const HOST_NAME: Function = Function {
 fn changes(call: &Call, handle: &SandboxHandle, action: Action, diff: Option<String>) -> bool {
     let item = format!("sandbox {}", handle.label());
     !cluster_api::only_planned(call, "e2b", item, action, diff)
+}
+
+/// Has a sandbox live as long as the first argument says.
+fn set_life(
+    call: &mut Call,
+    what: &str,
+    set: impl AsyncFn(&E2b, &str, u32) -> Result<(), Error>,
+) -> Result<Dynamic, Raise> {
+    let (handle, life) = (
+        call.receiver::<SandboxHandle>()?,
+        seconds(call.duration(0)?),
+    );
+    let diff = format!("~ {what}: {life} s\n");
+    if changes(call, &handle, Action::Update, Some(diff)) {
+        let id = handle.get()?.id;
+        call.wait_ok(set(&handle.api, &id, life))?;
+    }
+    Ok(Dynamic::UNIT)
 }
 
 fn wait_until_ready(call: &mut Call) -> Result<Dynamic, Raise> {

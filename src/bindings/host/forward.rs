@@ -17,7 +17,7 @@ use crate::engine::ty::Ty;
 use crate::report::{Level, Reporter};
 use crate::wire::{BoxStream, DialError, Dialer};
 
-use super::HostHandle;
+use super::{HostHandle, watch};
 
 /// So much is on its way in each direction of a connection.
 const BUFFER: usize = 256 << 10;
@@ -30,7 +30,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub const FORWARD: Function = Function {
     name: "forward",
     doc: "Opens a port on this machine's loopback that leads from the host on to a port, as `ssh -L` does. It is open until the run ends, or until \
-          it is closed. Every connection finds its own way there, so a lost connection to the host costs only those that were open.",
+          it is closed. Every connection finds its own way there, so a lost connection to the host costs only those that were open; it is told, \
+          made again as soon as that goes, and told again.",
     params: &[Param::new("port", Ty::Int, "the port that it leads to")],
     options: &[
         Opt::new(
@@ -109,7 +110,7 @@ fn forward(call: &mut Call) -> Result<Dynamic, Raise> {
         .opt_string("to")
         .unwrap_or_else(|| "127.0.0.1".to_owned());
     // a host that cannot be reached shows now, not at the first connection
-    super::on_host(call, &host, async |remote| remote.connect().await)?;
+    let carrier = super::on_host(call, &host, async |remote| remote.connect_streams().await)?;
     let far = Far {
         dialer: host.dialer(),
         host: to,
@@ -119,7 +120,9 @@ fn forward(call: &mut Call) -> Result<Dynamic, Raise> {
     let tunnel = call.wait(async move {
         let listener = TcpListener::bind(("127.0.0.1", local)).await?;
         let port = listener.local_addr()?.port();
+        let reporter = far.reporter.clone();
         let accepting = tokio::spawn(accept(listener, Arc::new(far))).abort_handle();
+        watch::look_after(&host, accepting.clone(), carrier, reporter);
         Ok::<_, std::io::Error>(Tunnel { port, accepting })
     })?;
     let tunnel = tunnel.map_err(|error| {

@@ -6,6 +6,7 @@ mod result;
 mod state;
 mod sync;
 mod transfer;
+mod watch;
 
 use std::any::TypeId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,6 +85,7 @@ struct Inner {
     sudo: Sudo,
     ssh: Ssh,
     remote: OnceCell<ssh::Host>,
+    ports: watch::Ports,
 }
 
 impl HostHandle {
@@ -100,6 +102,7 @@ impl HostHandle {
             sudo,
             ssh: client(session)?,
             remote: OnceCell::new(),
+            ports: watch::Ports::default(),
         };
         let handle = HostHandle {
             inner: Arc::new(inner),

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::stream::whole;
 use super::{Entry, Envd, Operation, refused, signature};
+use crate::chance;
 use crate::e2b::api::parse;
 use crate::e2b::link::Repeat;
 use crate::e2b::{Error, Service};
@@ -70,7 +71,7 @@ impl Envd {
             let chunk = chunk.map_err(|error| {
                 lost(http::Error::Broken {
                     request: request.shown(),
-                    why: error.without_url().to_string(),
+                    why: http::reason(error),
                 })
             })?;
             let Some(chunk) = chunk else { break };
@@ -200,10 +201,11 @@ impl Envd {
 
 /// What stands around the part of an upload: nobody can have written it into a file before.
 fn boundary() -> String {
-    let mut bytes = [0; 16];
-    // without random numbers it is the same each time, which only a file made for it would mind
-    let _known = aws_lc_rs::rand::fill(&mut bytes);
-    format!("e2bscript-{}", workstation::hex(&bytes))
+    format!(
+        "e2bscript-{:016x}{:016x}",
+        chance::number(),
+        chance::number()
+    )
 }
 
 /// One part, named `file`; its place is in the query.

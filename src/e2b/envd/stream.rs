@@ -120,8 +120,8 @@ impl<T: DeserializeOwned> Stream<T> {
                     return Err(self.cut("it ended without its last message".to_owned()));
                 }
                 Ok(Err(error)) => {
-                    let error = error.without_url();
-                    return Err(self.cut(error.to_string()));
+                    let why = http::reason(error);
+                    return Err(self.cut(format!("the connection ended before it did ({why})")));
                 }
                 Err(_) => {
                     let silence = humantime::format_duration(SILENCE);

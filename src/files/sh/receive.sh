@@ -20,16 +20,19 @@ widen() {
     perl -e 'fcntl(STDIN, 1031, 1048576)' <&3 >/dev/null 2>&1 || :
 }
 
+# So much is taken between two rounds of writing out: 32 MiB.
+piece=33554432
+
 # Writes the next content to standard output; false unless it came whole.
 receive() {
     while read -r frame size <&3; do
         case $frame in
             r)
-                if [ "$size" -gt 33554432 ]; then widen; fi
-                while [ "$size" -gt 33554432 ]; do
-                    take 33554432 || return 1
+                if [ "$size" -gt "$piece" ]; then widen; fi
+                while [ "$size" -gt "$piece" ]; do
+                    take "$piece" || return 1
                     write_out
-                    size=$((size - 33554432))
+                    size=$((size - piece))
                 done
                 take "$size" || return 1
                 ;;

@@ -212,7 +212,8 @@ fn hosts(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
     entries.iter().filter(|entry| entry.marker == Marker::Host)
 }
 
-/// In the order in which OpenSSH asks for them, so that both show a stranger's same key; SHA-1 signatures and DSA are not on the list.
+/// In the order in which OpenSSH asks for them, so that both show a stranger's same key. SHA-1 signatures and DSA are not on
+/// the list.
 fn all_algorithms() -> Vec<Algorithm> {
     vec![
         Algorithm::Ed25519,

@@ -166,6 +166,7 @@ async fn order(
     }});
     if let (Some(fields), Some(upstream)) = (message.as_object_mut(), upstream) {
         fields.insert("upstream".to_owned(), upstream);
+        fields.insert("cacheScope".to_owned(), json!(env.team));
     }
     let method = "TemplateService/TemplateCreate";
     match builder::call(platform, base.as_deref(), method, &message).await {

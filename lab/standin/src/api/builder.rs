@@ -11,7 +11,6 @@ use super::database::{self, Lease};
 use super::discovery;
 use super::options::Profile;
 use super::platform::Platform;
-use super::server;
 
 /// How often builds are asked after.
 const TICK: Duration = Duration::from_millis(500);
@@ -162,7 +161,7 @@ pub fn forget(platform: &Arc<Platform>, template: &str, builds: &[String]) {
         drop(tokio::spawn(async move {
             let method = "TemplateService/TemplateBuildDelete";
             if let Err(failure) = call(&platform, base.as_deref(), method, &message).await {
-                server::note(&format!("template build delete: {failure}"));
+                crate::say(&format!("template build delete: {failure}"));
             }
         }));
     }
@@ -230,7 +229,7 @@ async fn look(platform: &Platform, id: &str, build: &Build) {
     };
     match done {
         Ok(()) => drop(platform.builds.with(|builds| builds.remove(id))),
-        Err(failure) => server::note(&format!("build {id}: {failure:?}")),
+        Err(failure) => crate::say(&format!("build {id}: {failure:?}")),
     }
 }
 

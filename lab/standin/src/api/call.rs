@@ -9,8 +9,8 @@ use super::credential::Principal;
 use super::id;
 use super::options::Profile;
 use super::platform::Platform;
+use super::request::Request;
 use super::schema;
-use super::server::Request;
 use super::team::Team;
 
 /// What a handler works with.

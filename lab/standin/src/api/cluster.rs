@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::connect::text;
 use super::platform::Platform;
 use super::sandbox::Sandbox;
-use super::server;
 use super::time;
 
 /// How often the table is read. A cluster that is known is never read again: a new endpoint or token needs a new API.
@@ -109,7 +108,7 @@ async fn catalog(platform: &Platform, sandbox: &Sandbox, method: reqwest::Method
         Ok(answer) => answer.status().to_string(),
         Err(error) => error.to_string(),
     };
-    server::note(&format!("catalog entry of {}: {why}", sandbox.id));
+    crate::say(&format!("catalog entry of {}: {why}", sandbox.id));
 }
 
 /// The node of a cluster that builds templates, as its edge API lists it: `(node id, http://HOST:PORT)`.

@@ -13,7 +13,6 @@ use super::node::Node;
 use super::options::Profile;
 use super::platform::Platform;
 use super::sandbox::{Sandbox, now};
-use super::server;
 use super::team::Team;
 use super::template::Template;
 use super::time;
@@ -181,7 +180,7 @@ pub async fn place(
             }
             Err(failure) => {
                 exhausted = failure.code == "resource_exhausted";
-                server::note(&format!("sandbox on node {}: {failure}", node.id));
+                crate::say(&format!("sandbox on node {}: {failure}", node.id));
             }
         }
     }

@@ -6,7 +6,7 @@ use super::jwt;
 use super::key;
 use super::options::Profile;
 use super::platform::Platform;
-use super::server::Request;
+use super::request::Request;
 use super::team::Team;
 
 /// Which credentials an operation takes; of several, any.

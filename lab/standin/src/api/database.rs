@@ -12,7 +12,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::answer::Answer;
 use super::options::Profile;
-use super::server;
 
 /// How many connections there are at most.
 const CONNECTIONS: usize = 8;
@@ -49,7 +48,7 @@ impl From<tokio_postgres::Error> for Failure {
 
 impl From<Failure> for Answer {
     fn from(failure: Failure) -> Answer {
-        server::note(&format!("database: {}", failure.0));
+        crate::say(&format!("database: {}", failure.0));
         Answer::problem(500, "Error when querying the database")
     }
 }
@@ -85,7 +84,7 @@ impl Database {
         if self.profile.get().is_none()
             && let Err(failure) = self.get().await
         {
-            server::note(&format!("database: {}", failure.0));
+            crate::say(&format!("database: {}", failure.0));
         }
     }
 

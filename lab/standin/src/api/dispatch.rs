@@ -11,7 +11,7 @@ use super::operation::{self, Action, Operation};
 use super::options::Profile;
 use super::platform::Platform;
 use super::query::unescape_path;
-use super::server::Request;
+use super::request::Request;
 use super::{
     access_token, alias, api_key, build, build_start, create, exec, lifetime, listing, logs,
     metrics, node_admin, pause, resume, team, template, template_create, template_upstream,

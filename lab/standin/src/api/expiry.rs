@@ -8,7 +8,6 @@ use chrono::Utc;
 use super::pause;
 use super::platform::Platform;
 use super::sandbox;
-use super::server;
 
 /// How exact an end is.
 const TICK: Duration = Duration::from_millis(100);
@@ -29,7 +28,7 @@ pub fn start(platform: &Arc<Platform>) {
                         sandbox::kill(&platform, &sandbox).await.map_err(drop)
                     };
                     if ended.is_err() {
-                        server::note(&format!("sandbox {id} could not be ended"));
+                        crate::say(&format!("sandbox {id} could not be ended"));
                     }
                 }));
             }

@@ -7,7 +7,6 @@ use super::answer::{Answer, Outcome};
 use super::builder;
 use super::call::Call;
 use super::sandbox::{self, Sandbox, now};
-use super::server;
 use super::snapshot::Snapshot;
 use super::time;
 
@@ -81,7 +80,7 @@ pub async fn end_at(call: &Call, id: &str, ends: DateTime<Utc>) -> Result<(), An
                 platform.sandboxes.left(id);
                 return Err(Answer::problem(404, format!("Sandbox '{id}' not found")));
             }
-            server::note(&format!("end of {id}: {failure}"));
+            crate::say(&format!("end of {id}: {failure}"));
         }
     }
     Ok(())

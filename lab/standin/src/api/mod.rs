@@ -38,10 +38,10 @@ mod options;
 mod pause;
 mod platform;
 mod query;
+mod request;
 mod resume;
 mod sandbox;
 mod schema;
-mod server;
 mod snapshot;
 mod team;
 mod template;
@@ -53,6 +53,7 @@ mod tls;
 use std::io;
 use std::sync::Arc;
 
+use crate::http;
 pub use options::Options;
 use platform::Platform;
 
@@ -64,10 +65,15 @@ use platform::Platform;
 pub async fn run(options: Options) -> io::Result<()> {
     let port = options.port;
     let platform = Arc::new(Platform::new(options));
-    let listener = server::listen(port).await?;
+    let listener = http::listen(port).await?;
     discovery::start(&platform);
     cluster::start(&platform);
     expiry::start(&platform);
     builder::start(&platform);
-    server::serve(platform, listener).await
+    http::serve(listener, "e2b-api", move |request| {
+        let platform = Arc::clone(&platform);
+        http::logged(request, move |request| request::reply(platform, request))
+    });
+    http::ended().await;
+    Ok(())
 }

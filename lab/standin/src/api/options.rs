@@ -44,11 +44,11 @@ pub struct Options {
     pub logs: bool,
     /// `DOMAIN_NAME`: what upstream tells clients about where sandboxes are.
     pub domain: Option<String>,
-    /// `STANDIN_CLUSTER_BUILDS=fallback`: a team with a cluster builds templates on `TEMPLATE_MANAGER_HOST`. The seed
-    /// What upstream's new builds are made for.
+    /// `DEFAULT_KERNEL_VERSION`: what upstream's new builds are made for.
     pub kernel: String,
-    /// The same of Firecracker, with its commit.
+    /// `DEFAULT_FIRECRACKER_VERSION`: the same, with its commit.
     pub firecracker: String,
+    /// `STANDIN_CLUSTER_BUILDS=fallback`: a team with a cluster builds templates on `TEMPLATE_MANAGER_HOST`. The seed
     /// refuses that, its later versions do it.
     pub cluster_builds: bool,
     /// `STANDIN_FAULTS`: the file that says how to misbehave.

@@ -299,8 +299,15 @@ pub async fn delete(call: &Call) -> Outcome {
     let builds = "DELETE FROM public.env_builds WHERE env_id = $1 RETURNING id::text";
     let rows = db.query(builds, &[&env.id]).await?;
     let builds: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    db.execute("DELETE FROM public.envs WHERE id = $1", &[&env.id])
-        .await?;
+    let delete = match call.profile() {
+        Profile::Seed => "DELETE FROM public.envs WHERE id = $1",
+        // the row stays: a sandbox that still runs may be paused, and its snapshot refers to it
+        Profile::Upstream => {
+            "WITH aliases AS (DELETE FROM public.env_aliases WHERE env_id = $1)
+             UPDATE public.envs SET deleted_at = now(), updated_at = now() WHERE id = $1"
+        }
+    };
+    db.execute(delete, &[&env.id]).await?;
     builder::forget(&call.platform, &env.id, &builds);
     Ok(if call.is_upstream() {
         Answer::empty(204)

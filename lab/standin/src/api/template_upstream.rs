@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use super::alias;
 use super::answer::{Answer, Outcome};
 use super::build;
+use super::builder;
 use super::call::Call;
 use super::id;
+use super::server;
 use super::template::{self, Env, split_name};
 use super::template_create::{Plan, insert_env};
 use super::time;
@@ -141,10 +143,29 @@ pub async fn get(call: &Call) -> Outcome {
     ))
 }
 
-/// `GET /templates/{id}/files/{hash}`: says of all files that they are there, so that nobody uploads any. A stand-in's
-/// build copies none.
+/// `GET /templates/{id}/files/{hash}`: whether the files of a COPY step are there, and where they are to be sent.
 pub async fn files(call: &Call) -> Outcome {
     let db = call.platform.database.get().await?;
-    template::own(call, &db).await?;
-    Ok(Answer::json(201, &json!({"present": true})))
+    let env = template::own(call, &db).await?;
+    let message = json!({"templateID": env.id, "cacheScope": env.team, "hash": call.part(1)});
+    let method = "TemplateService/InitLayerFileUpload";
+    match builder::call(&call.platform, None, method, &message).await {
+        Ok(answer) => {
+            // the protocol leaves out what is false
+            let present = answer.get("present") == Some(&Value::Bool(true));
+            let mut shown = json!({"present": present});
+            if let (Some(fields), Some(url)) = (shown.as_object_mut(), answer.get("url")) {
+                fields.insert("url".to_owned(), url.clone());
+            }
+            Ok(Answer::json(201, &shown))
+        }
+        Err(failure) if failure.code == "invalid_argument" => {
+            Err(Answer::problem(400, "Invalid files hash"))
+        }
+        Err(failure) => {
+            server::note(&format!("upload of layer files: {failure}"));
+            let text = "Error when requesting layer files upload";
+            Err(Answer::problem(500, text))
+        }
+    }
 }

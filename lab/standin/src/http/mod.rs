@@ -8,7 +8,7 @@ mod server;
 pub use body::{Reply, live};
 pub use client::{call, connect, send};
 pub use pass::{Failed, pass};
-pub use server::{ended, listen, serve};
+pub use server::{ended, listen, logged, serve};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -21,6 +21,9 @@ use crate::breakage;
 
 /// How long a connection may stay open without a whole request head.
 const IDLE: Duration = Duration::from_secs(620);
+
+/// Who asks for the health of services.
+const CHECK: &str = "Consul Health Check";
 
 /// Takes the port on all addresses.
 ///
@@ -73,7 +76,8 @@ where
         let handler = Arc::clone(&handler);
         async move {
             if breakage::answers_500(name) {
-                let body = json!({"status": "unhealthy", "message": "broken on purpose"});
+                let body =
+                    json!({"code": 500, "status": "unhealthy", "message": "broken on purpose"});
                 return Ok::<_, Cut>(super::answer(500, "application/json", body.to_string()));
             }
             handler(request).await
@@ -86,6 +90,34 @@ where
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
+}
+
+/// Has a request answered, with a line of log: when the answer's head was there, and how long that took. What Consul asks
+/// every few seconds is left out, unless it finds something; so is what stands behind the path, where keys may be.
+///
+/// # Errors
+///
+/// When the handler cuts the connection.
+pub async fn logged<F>(
+    request: Request<Incoming>,
+    handler: impl FnOnce(Request<Incoming>) -> F,
+) -> Answer
+where
+    F: Future<Output = Answer>,
+{
+    let began = Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let is_check = super::header(request.headers(), "user-agent") == CHECK;
+    let answer = handler(request).await;
+    let status = match &answer {
+        Ok(answer) => answer.status().as_u16().to_string(),
+        Err(Cut) => "cut".to_owned(),
+    };
+    if !is_check || status != "200" {
+        let took = began.elapsed().as_secs_f64() * 1000.0;
+        crate::say(&format!("{method} {path} {status} {took:.3} ms"));
+    }
+    answer
 }
 
 /// Waits until the process is told to end.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,14 +11,10 @@ use serde_json::{Value, json};
 use super::{Proxy, dns};
 use crate::connect;
 use crate::field::Field;
-use crate::http;
 use crate::orchestrator::held;
 
 /// How often Consul is asked.
 const LOOK: Duration = Duration::from_millis(500);
-/// Where Consul's agent answers, and where it keeps its own token.
-const AGENT: &str = "127.0.0.1:8500";
-const AGENT_TOKEN: &str = "/opt/consul/config/acl.json";
 
 /// An orchestrator.
 #[derive(Debug, Clone)]
@@ -148,10 +143,7 @@ async fn addresses() -> Option<Vec<String>> {
                     found.extend(addresses.iter().map(ToString::to_string));
                 }
             }
-            if found.is_empty() {
-                found = registered().await;
-            }
-            (is_answered || !found.is_empty()).then_some(found)?
+            is_answered.then_some(found)?
         }
     };
     let with_port = hosts.into_iter().map(|host| match host.contains(':') {
@@ -159,29 +151,4 @@ async fn addresses() -> Option<Vec<String>> {
         false => format!("{host}:{port}"),
     });
     Some(with_port.collect())
-}
-
-/// In a cluster with ACLs Consul's name server tells nobody anything. The agent's own token opens its API; the real
-/// service has no such way, and would stay unhealthy.
-async fn registered() -> Vec<String> {
-    let Ok(text) = fs::read_to_string(AGENT_TOKEN) else {
-        return Vec::new();
-    };
-    let file: Value = serde_json::from_str(&text).unwrap_or_default();
-    let token = file
-        .of("acl")
-        .of("tokens")
-        .of("agent")
-        .as_str()
-        .unwrap_or_default();
-    let path = "/v1/health/service/orchestrator?passing=true";
-    let headers = [("x-consul-token", token)];
-    let Ok((200, body)) = http::call(AGENT, path, &headers, None).await else {
-        return Vec::new();
-    };
-    let list: Vec<Value> = serde_json::from_slice(&body).unwrap_or_default();
-    let addresses = list
-        .iter()
-        .filter_map(|entry| entry.of("Node").of("Address").as_str());
-    addresses.map(str::to_owned).collect()
 }

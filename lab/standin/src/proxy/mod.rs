@@ -56,11 +56,15 @@ pub async fn run(options: Options) -> io::Result<()> {
     let known = Arc::clone(&proxy);
     http::serve(traffic, options.name, move |request| {
         let proxy = Arc::clone(&known);
-        async move { Ok(traffic::answer(&proxy, request).await) }
+        http::logged(request, async move |request| {
+            Ok(traffic::answer(&proxy, request).await)
+        })
     });
     http::serve(edge, options.name, move |request| {
         let proxy = Arc::clone(&proxy);
-        async move { Ok(edge::answer(&proxy, request).await) }
+        http::logged(request, async move |request| {
+            Ok(edge::answer(&proxy, request).await)
+        })
     });
     http::ended().await;
     Ok(())

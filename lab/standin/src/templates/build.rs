@@ -26,11 +26,21 @@ pub struct Wanted {
     pub build: String,
     /// `TemplateConfig`.
     pub config: Value,
+    /// `cacheScope`.
+    pub scope: String,
     /// What only later versions' clients ask for.
     pub upstream: Option<Value>,
 }
 
 impl Wanted {
+    /// Whose uploaded files the build may use: its team's, where the API says so.
+    pub fn scope(&self) -> &str {
+        match self.scope.as_str() {
+            "" => &self.template,
+            scope => scope,
+        }
+    }
+
     fn text(&self, name: &str) -> &str {
         self.config.of(name).as_str().unwrap_or_default()
     }

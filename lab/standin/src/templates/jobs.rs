@@ -83,6 +83,7 @@ impl Jobs {
             template: id(template, ["templateID", "templateId"]).to_owned(),
             build: build.clone(),
             config: template.clone(),
+            scope: id(message, ["cacheScope", "cache_scope"]).to_owned(),
             upstream: message.get("upstream").cloned(),
         };
         let task = tokio::spawn(async move {

@@ -2,10 +2,12 @@
 //! the files that sandboxes start from.
 
 mod build;
+mod copy;
 mod image;
 mod jobs;
 mod provision;
 mod steps;
+mod upload;
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +21,14 @@ use crate::http::{self, Answer};
 use crate::orchestrator::Info;
 use crate::service::Options;
 use jobs::Jobs;
+use upload::Uploads;
+
+/// What calls work with.
+struct Service {
+    info: Arc<Info>,
+    jobs: Jobs,
+    uploads: Uploads,
+}
 
 /// Serves until it is told to end; builds that run then end with it.
 ///
@@ -34,22 +44,34 @@ pub async fn run(options: Options) -> io::Result<()> {
         Ok(http::error_text(400, "Invalid host"))
     });
     let info = Arc::new(Info::new("TemplateBuilder"));
-    let (jobs, known) = (Arc::new(Jobs::default()), Arc::clone(&info));
+    let service = Arc::new(Service {
+        info: Arc::clone(&info),
+        jobs: Jobs::default(),
+        uploads: Uploads::new(options.port)?,
+    });
     http::serve(calls, options.name, move |request| {
-        let (info, jobs) = (Arc::clone(&known), Arc::clone(&jobs));
-        async move { answer(&info, &jobs, request).await }
+        let service = Arc::clone(&service);
+        async move { answer(&service, request).await }
     });
     http::ended().await;
     info.drain();
     Ok(())
 }
 
-async fn answer(info: &Info, jobs: &Arc<Jobs>, request: Request<Incoming>) -> Answer {
+async fn answer(service: &Service, request: Request<Incoming>) -> Answer {
+    let Service {
+        info,
+        jobs,
+        uploads,
+    } = service;
     let path = request.uri().path().to_owned();
     let method = request.method().as_str().to_owned();
     let call = path.trim_start_matches('/');
     if (method.as_str(), call) == ("GET", "health") {
         return Ok(info.health());
+    }
+    if call == "upload" {
+        return Ok(uploads.take(request).await);
     }
     if method != "POST" {
         return Ok(http::error_text(404, "404 page not found"));
@@ -71,6 +93,7 @@ async fn answer(info: &Info, jobs: &Arc<Jobs>, request: Request<Incoming>) -> An
         "TemplateService/TemplateCreate" => Err(error("unavailable", "the node is draining")),
         "TemplateService/TemplateBuildStatus" => jobs.status(&message),
         "TemplateService/TemplateBuildDelete" => jobs.delete(&message),
+        "TemplateService/InitLayerFileUpload" => uploads.begin(&message),
         "TemplateService/HealthStatus" => Ok(json!({"status": "Healthy"})),
         "InfoService/ServiceInfo" => Ok(info.service_info()),
         "InfoService/ServiceStatusOverride" => info.set(&message),

@@ -11,6 +11,7 @@
 
 mod faults;
 mod oddities;
+mod openapi;
 mod peers;
 mod postgres;
 mod service;

@@ -183,6 +183,12 @@ impl Peers {
                 })),
             },
             "/TemplateService/TemplateBuildDelete" => Ok(json!({})),
+            "/TemplateService/InitLayerFileUpload" if text("hash").len() != 64 => {
+                Err((400, "invalid_argument", "invalid files hash"))
+            }
+            "/TemplateService/InitLayerFileUpload" => {
+                Ok(json!({"url": format!("http://uploads/{}", text("cacheScope"))}))
+            }
             _ if path.ends_with("/logs") => Ok(json!([
                 {"timestamp": "2025-11-15T10:00:00Z", "line": "hello"},
             ])),

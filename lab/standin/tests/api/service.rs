@@ -115,6 +115,11 @@ impl Service {
         }
     }
 
+    /// Where it answers.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Sends JSON with a key.
     pub async fn ask(&self, method: &str, path: &str, key: &str, body: &Value) -> Got {
         let mut headers = vec![("x-api-key".to_owned(), key.to_owned())];

@@ -64,7 +64,8 @@ async fn built(service: &Service, template: &str, build: &str) -> Got {
     }
 }
 
-async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
+/// Has a template built; gives its id and how the build stood at its end.
+pub async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
     let made = service
         .ask(
             "POST",
@@ -78,12 +79,18 @@ async fn template(service: &Service, name: &str, start: &str) -> (String, Got) {
     let files = service
         .ask(
             "GET",
-            &format!("/templates/{template}/files/abc"),
+            &format!("/templates/{template}/files/{}", "0a".repeat(32)),
             KEY,
             &Value::Null,
         )
         .await;
-    assert_eq!((files.status, &files.body["present"]), (201, &json!(true)));
+    assert_eq!(
+        (files.status, &files.body),
+        (
+            201,
+            &json!({"present": false, "url": format!("http://uploads/{TEAM}")})
+        )
+    );
     let steps = json!({
         "fromImage": "debian:12", "startCmd": start, "readyCmd": "true",
         "steps": [{"type": "RUN", "args": ["true"], "force": false}],
@@ -152,10 +159,18 @@ async fn sdks_find_what_they_call() {
         .ask("DELETE", &format!("/templates/{id}"), OTHER, &Value::Null)
         .await;
     assert_eq!(deleted.status, 403, "{deleted:?}");
+    let wish = json!({"templateID": id, "timeout": 60});
+    let left = service.ask("POST", "/sandboxes", KEY, &wish).await;
     let deleted = service
         .ask("DELETE", &format!("/templates/{id}"), KEY, &Value::Null)
         .await;
     assert_eq!(deleted.status, 204, "{deleted:?}");
+    let again = service.ask("POST", "/sandboxes", KEY, &wish).await;
+    assert_eq!(again.status, 404, "{again:?}");
+    // what runs goes on, and can still be kept
+    let path = format!("/sandboxes/{}/pause", text(&left, "sandboxID"));
+    let paused = service.ask("POST", &path, KEY, &Value::Null).await;
+    assert_eq!(paused.status, 204, "{paused:?}");
 }
 
 /// A sandbox from its start to its end, as an SDK takes it there.

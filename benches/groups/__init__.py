@@ -1,0 +1,1 @@
+"""The groups of measurements, by what they need."""
