@@ -21,7 +21,7 @@ macro_rules! embed {
 }
 
 /// The flows, imported as `std/NAME`.
-pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "checklist", "cluster", "config", "credentials", "database", "doctor", "env_files", "keys", "network", "operations", "platform", "sandboxes", "seed", "services", "snapshot", "stacks", "stage", "template_files", "templates", "testing", "tunnel", "validate");
+pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_access", "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "checklist", "cluster", "config", "credentials", "database", "doctor", "env_files", "keys", "network", "operations", "platform", "sandboxes", "seed", "services", "snapshot", "stacks", "stage", "template_files", "templates", "testing", "tunnel", "validate");
 
 /// What operators run, found by name when there is no such file on disk.
 pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "build-logs", "check-cluster", "checklist", "configure", "create-template", "db-shell", "db-status", "deploy", "deploy-services", "doctor", "export-api-creds", "generate-snapshot", "init", "list-templates", "logs", "package", "restart", "rollback", "run-init-db", "sandboxes", "seed-template-image", "stage", "status", "tunnel", "validate-api");
