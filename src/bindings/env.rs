@@ -210,6 +210,7 @@ fn load(call: &mut Call) -> Result<Dynamic, Raise> {
         allow_unknown: call.opt_bool("allow_unknown") == Some(true),
     };
     let file = path.clone();
+    call.session.run.inputs().file(&path);
     let text = call
         .wait(async move { workstation::read_text(&file).await })?
         .map_err(|error| unreadable(&shown, error))?;

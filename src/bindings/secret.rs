@@ -150,6 +150,7 @@ fn refuse_masked(text: &str) -> Result<(), Failure> {
 fn file(call: &mut Call) -> Result<Dynamic, Raise> {
     let shown = call.string(0)?;
     let path = path::expand(&shown);
+    call.session.run.inputs().file(&path);
     let facts = std::fs::metadata(&path).map_err(workstation::Error::io("read", &path))?;
     let mode = facts.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {

@@ -91,6 +91,18 @@ pub struct RunArgs {
     #[arg(long)]
     pub trace: bool,
 
+    /// Stay, and check and plan again whenever a file that the script reads is saved.
+    #[arg(short, long, conflicts_with = "timeout")]
+    pub watch: bool,
+
+    /// With --watch: make the changes that a plan shows, after asking.
+    #[arg(long)]
+    pub apply: bool,
+
+    /// With --plan: save the plan for `e2bscript apply`.
+    #[arg(long, value_name = "FILE", requires = "plan", conflicts_with = "watch")]
+    pub out: Option<PathBuf>,
+
     /// Record unknown host keys instead of refusing them; changed keys are refused always.
     #[arg(long, env = "E2BSCRIPT_ACCEPT_NEW_HOST_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub accept_new_host_keys: bool,
@@ -119,6 +131,10 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check and plan a script again whenever a file that it reads is saved.
+    Watch(WatchArgs),
+    /// Run a script as a saved plan shows it.
+    Apply(ApplyArgs),
     /// Find mistakes in scripts without running them.
     Check(CheckArgs),
     /// See, take over and compare standard modules.
@@ -127,6 +143,43 @@ pub enum Command {
     Docs(DocsArgs),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Args, Debug)]
+#[command(override_usage = "e2bscript watch [OPTIONS] SCRIPT [SCRIPT ARGUMENTS]")]
+pub struct WatchArgs {
+    #[command(flatten)]
+    pub options: RunArgs,
+    /// Script to watch: a file, or the name of one in `scripts/` or built in.
+    #[arg(value_name = "SCRIPT")]
+    pub script: String,
+}
+
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// What `--plan --out FILE` wrote.
+    pub file: PathBuf,
+    /// Print events as JSON lines on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Say more: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less: failures and results only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Answer questions with yes.
+    #[arg(short, long, env = "E2BSCRIPT_YES", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub yes: bool,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Show connections, round trips and bytes at the end.
+    #[arg(long)]
+    pub stats: bool,
+    /// Keep no record of the run.
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 #[derive(Args, Debug)]
@@ -228,6 +281,8 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
                 own.push(word);
                 own.extend(words.next());
             }
+            // Its command line is that of a run.
+            Kind::Command if text == "watch" => own.insert(1, word),
             Kind::Command => {
                 own.push(word);
                 own.extend(words);
@@ -329,6 +384,19 @@ mod tests {
         let cli = parsed("e2bscript x -- --plan");
         assert!(!cli.options.plan);
         assert_eq!(cli.script_args, ["--", "--plan"]);
+    }
+
+    #[test]
+    fn a_watched_script_has_the_options_and_arguments_of_a_run() {
+        let cli = parsed("e2bscript --limit api-1 watch -v deploy.rhai --apply --only api");
+        let Some(Command::Watch(watch)) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert_eq!(watch.script, "deploy.rhai");
+        assert!(watch.options.apply && watch.options.verbose == 1);
+        assert_eq!(watch.options.limit, ["api-1"]);
+        assert_eq!(cli.script_args, ["--only", "api"]);
+        assert!(parsed("e2bscript deploy.rhai --watch").options.watch);
     }
 
     #[test]

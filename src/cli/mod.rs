@@ -1,11 +1,14 @@
 //! The program's face: one file per command.
 
+pub mod apply;
 pub mod args;
 pub mod check;
 pub mod completions;
 pub mod docs;
 pub mod run;
+pub mod save;
 pub mod std;
+pub mod watch;
 
 use ::std::ffi::OsString;
 use ::std::io::{self, Write};
@@ -23,10 +26,23 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     let code = match (&cli.command, &cli.script) {
+        (Some(Command::Watch(watch)), _) => {
+            watch::watch(&watch.options, &watch.script, &cli.script_args)
+        }
+        (Some(Command::Apply(args)), _) => apply::apply(args),
         (Some(Command::Check(check)), _) => check::check(check),
         (Some(Command::Std(std)), _) => std::std(&std.command),
         (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Completions { shell }), _) => completions::completions(*shell),
+        (None, Some(script)) if cli.options.watch => {
+            watch::watch(&cli.options, script, &cli.script_args)
+        }
+        (None, Some(_)) if cli.options.apply => {
+            return usage(&Cli::command().error(
+                clap::error::ErrorKind::MissingRequiredArgument,
+                "`--apply` belongs to `--watch`; without it a run makes its changes anyway",
+            ));
+        }
         (None, Some(script)) => run::run(&cli.options, script, &cli.script_args),
         (None, None) => {
             return usage(&Cli::command().error(

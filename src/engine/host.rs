@@ -35,7 +35,12 @@ impl Host {
         announce: Box<Announce>,
     ) -> Host {
         let sources = session.sources.clone();
-        let resolver = Arc::new(Resolver::new(library, sources.clone(), announce));
+        let resolver = Arc::new(Resolver::new(
+            library,
+            sources.clone(),
+            announce,
+            session.run.inputs().clone(),
+        ));
         let mut engine = Engine::new();
         limit(&mut engine);
         super::talk::register(&mut engine, &session);

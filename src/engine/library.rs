@@ -81,29 +81,37 @@ impl Library {
             .chain(self.user.iter().cloned())
     }
 
+    /// Where `std/NAME` is looked for on disk, first hit first.
+    pub fn std_candidates(&self, name: &str) -> Vec<PathBuf> {
+        match is_plain(name) {
+            true => self
+                .std_path()
+                .map(|dir| dir.join(format!("{name}.rhai")))
+                .collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// `std/NAME`, and the override it is, if it is one.
     pub fn find_std(&self, name: &str) -> Result<(Found, Option<Override>), Failure> {
         let embedded = STDLIB.iter().find(|file| file.name == name);
         let id = format!("std/{name}");
-        if is_plain(name) {
-            for dir in self.std_path() {
-                let path = dir.join(format!("{name}.rhai"));
-                let Some(text) = read(&path)? else { continue };
-                let differs = embedded.is_none_or(|file| file.text != without_header(&text));
-                let announced = differs.then(|| Override {
-                    module: id.clone(),
-                    path: path.clone(),
-                    stale: embedded.and_then(|file| stale(&text, file.text)),
-                });
-                return Ok((
-                    Found {
-                        id,
-                        path: Some(path),
-                        text,
-                    },
-                    announced,
-                ));
-            }
+        for path in self.std_candidates(name) {
+            let Some(text) = read(&path)? else { continue };
+            let differs = embedded.is_none_or(|file| file.text != without_header(&text));
+            let announced = differs.then(|| Override {
+                module: id.clone(),
+                path: path.clone(),
+                stale: embedded.and_then(|file| stale(&text, file.text)),
+            });
+            return Ok((
+                Found {
+                    id,
+                    path: Some(path),
+                    text,
+                },
+                announced,
+            ));
         }
         match embedded {
             Some(file) => Ok((
@@ -148,38 +156,43 @@ impl Library {
         })
     }
 
+    /// Where a script of this name is looked for on disk, first hit first.
+    pub fn script_candidates(&self, name: &str) -> Vec<PathBuf> {
+        let typed = Path::new(name);
+        let mut candidates = vec![typed.to_path_buf()];
+        if typed.extension().is_none_or(|ending| ending != "rhai") {
+            candidates.push(PathBuf::from(format!("{name}.rhai")));
+        }
+        let bare = name.strip_suffix(".rhai").unwrap_or(name);
+        if is_plain(bare)
+            && let Some(dir) = &self.project
+        {
+            candidates.push(dir.join("scripts").join(format!("{bare}.rhai")));
+        }
+        candidates
+    }
+
     /// The script that an operator means by `name`: a path, else `scripts/` of the project, else an
     /// embedded one.
     pub fn find_script(&self, name: &str) -> Result<Found, Failure> {
-        let typed = Path::new(name);
-        let with_ending = PathBuf::from(format!("{name}.rhai"));
-        let candidates = if typed.extension().is_some_and(|ending| ending == "rhai") {
-            vec![typed.to_path_buf()]
-        } else {
-            vec![typed.to_path_buf(), with_ending]
-        };
-        for candidate in &candidates {
-            if candidate.is_file() {
-                return load(candidate, candidate.display().to_string());
-            }
-        }
         let bare = name.strip_suffix(".rhai").unwrap_or(name);
-        if is_plain(bare) {
-            if let Some(path) = self
-                .project
-                .as_ref()
-                .map(|dir| dir.join("scripts").join(format!("{bare}.rhai")))
-                .filter(|path| path.is_file())
-            {
-                return load(&path, format!("scripts/{bare}.rhai"));
+        let of_project = format!("scripts/{bare}.rhai");
+        for candidate in self.script_candidates(name) {
+            if !candidate.is_file() {
+                continue;
             }
-            if let Some(file) = SCRIPTS.iter().find(|file| file.name == bare) {
-                return Ok(Found {
-                    id: format!("scripts/{bare}.rhai"),
-                    path: None,
-                    text: file.text.to_owned(),
-                });
-            }
+            let in_project = self.project.as_ref().map(|dir| dir.join(&of_project));
+            return match in_project.as_ref() == Some(&candidate) {
+                true => load(&candidate, of_project),
+                false => load(&candidate, candidate.display().to_string()),
+            };
+        }
+        if let Some(file) = SCRIPTS.iter().find(|file| file.name == bare) {
+            return Ok(Found {
+                id: of_project,
+                path: None,
+                text: file.text.to_owned(),
+            });
         }
         Err(unknown_script(name))
     }

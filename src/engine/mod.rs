@@ -26,4 +26,4 @@ pub use crate::suggest;
 pub use call::{Call, Command};
 pub use host::{Host, Outcome};
 pub use raise::Raise;
-pub use session::{Session, Settings};
+pub use session::{Clients, Session, Settings};

@@ -47,5 +47,5 @@ pub use report::{Action, Blob, Change, Diff, ItemReport, Reason, Report, size_te
 pub use shell::{
     CAPTURE_LIMIT, Channel, Class, Finished, Input, Job, OnOutput, Shell, ShellError, Status, Sudo,
 };
-pub use sync::{Modes, SyncAction, SyncChange, SyncOptions, SyncReport, sync};
+pub use sync::{Modes, SyncAction, SyncChange, SyncOptions, SyncReport, outline, sync};
 pub use upload::{PutOptions, put_text, upload};

@@ -1,6 +1,7 @@
 //! The run itself: its id, mode, limits and counters, its journal, and how it is stopped.
 
 pub mod id;
+pub mod inputs;
 pub mod journal;
 pub mod limit;
 pub mod signals;
@@ -8,7 +9,7 @@ pub mod stats;
 pub mod step;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -20,6 +21,7 @@ use crate::report::{
 };
 
 pub use id::RunId;
+pub use inputs::Inputs;
 pub use journal::{Journal, JournalError};
 pub use limit::{Limit, LimitError};
 pub use signals::Signal;
@@ -61,7 +63,12 @@ struct Inner {
     signal: Mutex<Option<Signal>>,
     /// The second signal came: nothing waits for anything any more.
     hard_stop: AtomicBool,
+    /// Nobody wants the outcome any more.
+    abandoned: AtomicBool,
     wire: Wire,
+    inputs: Inputs,
+    /// What marks the configuration as production, where a script said so.
+    production: Mutex<Option<String>>,
     started: Instant,
     journal: Option<Journal>,
     finished: AtomicBool,
@@ -100,7 +107,10 @@ impl Run {
                 cancel: CancellationToken::new(),
                 signal: Mutex::new(None),
                 hard_stop: AtomicBool::new(false),
+                abandoned: AtomicBool::new(false),
                 wire: Wire::default(),
+                inputs: Inputs::default(),
+                production: Mutex::new(None),
                 started: Instant::now(),
                 journal,
                 finished: AtomicBool::new(false),
@@ -154,6 +164,21 @@ impl Run {
         &self.inner.wire
     }
 
+    /// What the run has read of this machine.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inner.inputs
+    }
+
+    /// What marks the configuration as production, such as `PRODUCTION in deploy.env`.
+    pub fn production(&self) -> Option<String> {
+        lock(&self.inner.production).clone()
+    }
+
+    /// Notes that the run is about production, and what says so.
+    pub fn mark_production(&self, what: String) {
+        *lock(&self.inner.production) = Some(what);
+    }
+
     /// What was counted so far.
     pub fn tally(&self) -> Tally {
         self.inner.reporter.tally()
@@ -183,6 +208,17 @@ impl Run {
         first
     }
 
+    /// Cancels the run because another one takes its place.
+    pub fn abandon(&self) {
+        self.inner.abandoned.store(true, Ordering::SeqCst);
+        self.inner.cancel.cancel();
+    }
+
+    /// Another run takes this one's place: how it ends matters to nobody.
+    pub fn is_abandoned(&self) -> bool {
+        self.inner.abandoned.load(Ordering::SeqCst)
+    }
+
     /// Starts a step; see [`Step`].
     pub fn step(&self, parent: Option<crate::report::StepId>, name: impl Into<String>) -> Step {
         Step::start(self.reporter().clone(), parent, name.into())
@@ -198,6 +234,7 @@ impl Run {
         let tally = self.tally();
         let (outcome, exit_code) = match (self.signal(), result) {
             (Some(signal), _) => (Outcome::Cancelled, signal.exit_code()),
+            (None, _) if self.is_abandoned() => (Outcome::Cancelled, Signal::Interrupt.exit_code()),
             (None, Err(failure)) => (Outcome::Failed, failure.class.exit_code()),
             (None, Ok(0)) if self.pending(&tally) => (Outcome::Ok, Class::Pending.exit_code()),
             (None, Ok(0)) => (Outcome::Ok, 0),
@@ -264,12 +301,13 @@ impl Run {
             .collect()
     }
 
-    fn signal_slot(&self) -> std::sync::MutexGuard<'_, Option<Signal>> {
-        self.inner
-            .signal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn signal_slot(&self) -> MutexGuard<'_, Option<Signal>> {
+        lock(&self.inner.signal)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The journal is not worth the run: a trouble with it is told, once, and the run goes on.

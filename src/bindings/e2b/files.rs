@@ -115,7 +115,9 @@ pub const UPLOAD: Function = Function {
     example: "sandbox.upload(\"README.md\", \"README.md\").path",
     body: |call| {
         let (envd, local, path) = (envd(call)?, call.string(0)?, call.string(1)?);
-        let content = call.wait_ok(crate::workstation::read(std::path::Path::new(&local)))?;
+        let local = std::path::Path::new(&local);
+        call.session.run.inputs().file(local);
+        let content = call.wait_ok(crate::workstation::read(local))?;
         value::from_serde(&call.wait_ok(envd.write_file(&path, &content))?)
     },
     ..Function::BASE

@@ -133,6 +133,7 @@ pub const READ_TEXT: Function = Function {
 fn upload(call: &mut Call) -> Result<Dynamic, Raise> {
     let host = call.receiver::<HostHandle>()?;
     let (local, path) = (expanded(&call.string(0)?), call.string(1)?);
+    call.session.run.inputs().file(&local);
     let options = put_options(call);
     let root = call.opt_bool("sudo") != Some(false);
     let run = call.session.run.clone();
@@ -200,6 +201,7 @@ fn download(call: &mut Call) -> Result<Dynamic, Raise> {
         })
         .await
     })?;
+    run.inputs().wrote(&local);
     Ok(i64::try_from(size).unwrap_or(i64::MAX).into())
 }
 
