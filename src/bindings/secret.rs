@@ -161,7 +161,10 @@ fn file(call: &mut Call) -> Result<Dynamic, Raise> {
         .help(format!("run `chmod 600 {shown}`"))
         .into());
     }
-    let text = call.wait_ok(async move { workstation::read_text(&path).await })?;
+    let file = path.clone();
+    let text = call.wait_ok(async move { workstation::read_text(&file).await })?;
+    let inputs = call.session.run.inputs();
+    inputs.setting(&path, "", &text, true);
     Ok(super::keep_secret(call, without_line_end(&text)))
 }
 

@@ -144,6 +144,22 @@ pub static MODULE: Module = Module {
             body: |call| Ok(call.session.run.is_plan().into()),
             ..Function::BASE
         },
+        Function {
+            name: "mark_production",
+            doc: "Says that the run is about production, where saving a file must not change anything: `--watch --apply` refuses \
+                  to go on, unless `--yes` was given.",
+            params: &[Param::new(
+                "what",
+                Ty::Str,
+                "what says so, such as \"`PRODUCTION` in `deploy.env`\"",
+            )],
+            example: "task::mark_production(\"`PRODUCTION` in `deploy.env`\")",
+            body: |call| {
+                call.session.run.mark_production(call.string(0)?);
+                Ok(Dynamic::UNIT)
+            },
+            ..Function::BASE
+        },
     ],
     types: &[],
 };

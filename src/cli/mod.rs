@@ -7,6 +7,7 @@ pub mod completions;
 pub mod docs;
 pub mod run;
 pub mod save;
+mod saved;
 pub mod std;
 pub mod watch;
 

@@ -44,7 +44,12 @@ pub fn run(args: &RunArgs, script: &str, script_args: &[String]) -> u8 {
     let run = &started.run;
     let session = Session::new(run.clone(), settings(args));
     let result = execute(args, &session).and_then(|code| match &args.out {
-        Some(file) => save::save(args, file, &started).map(|()| code),
+        Some(file) if code == 0 => save::save(args, file, &started).map(|()| code),
+        Some(_) => {
+            let message = format!("the plan is not saved: the script ended with exit code {code}");
+            run.reporter().log(Level::Warn, message);
+            Ok(code)
+        }
         None => Ok(code),
     });
     let code = started.finish(&result);

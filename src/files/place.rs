@@ -275,6 +275,7 @@ impl Place<'_> {
         if node.kind == NodeKind::File {
             if differs {
                 change.reasons.push(Reason::content());
+                change.was = node.sha256.clone().filter(|_| self.secret);
             }
             change.reasons.extend(self.meta.reasons(&node));
             if change.reasons.is_empty() {

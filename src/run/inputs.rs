@@ -7,10 +7,32 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sha2::{Digest, Sha256};
+
 /// Everything that a run has read so far; clones share it.
 #[derive(Clone, Default)]
 pub struct Inputs {
     noted: Arc<Mutex<BTreeMap<PathBuf, Vec<Input>>>>,
+    values: Arc<Mutex<Values>>,
+}
+
+/// What was read out of files, the environment and hosts. Values are kept as checksums: nobody wants
+/// them back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// By file and name; the name is empty where the whole file is a secret.
+    pub settings: BTreeMap<(PathBuf, String), Setting>,
+    /// Variables of the environment; `None` for one that is not set.
+    pub variables: BTreeMap<String, Option<[u8; 32]>>,
+    /// What hosts have of what must not be shown, by host and item.
+    pub found: BTreeMap<String, String>,
+}
+
+/// A value of a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub sha256: [u8; 32],
+    pub is_secret: bool,
 }
 
 /// How an input looks at a moment.
@@ -18,6 +40,8 @@ pub struct Inputs {
 pub struct Look {
     /// Another number when it is no longer the same.
     pub print: u64,
+    /// The files that it is about, sorted.
+    pub files: Vec<PathBuf>,
     /// Directories in which a change of it shows.
     pub places: Vec<PathBuf>,
 }
@@ -53,6 +77,49 @@ impl Inputs {
     /// Notes a tree of which `look` sees what matters.
     pub fn tree(&self, path: &Path, look: LookAt) {
         self.note(path, Kind::Tree(look));
+    }
+
+    /// Notes a value of a configuration file.
+    pub fn setting(&self, path: &Path, name: &str, value: &str, is_secret: bool) {
+        let setting = Setting {
+            sha256: checksum(value),
+            is_secret,
+        };
+        let key = (path.to_owned(), name.to_owned());
+        self.values_slot().settings.insert(key, setting);
+    }
+
+    /// Notes a variable of the environment.
+    pub fn variable(&self, name: &str, value: Option<&str>) {
+        let mut values = self.values_slot();
+        values
+            .variables
+            .insert(name.to_owned(), value.map(checksum));
+    }
+
+    /// Notes by what a host's item is told from others, where that must not be shown.
+    pub fn found(&self, item: &str, print: &str) {
+        let mut values = self.values_slot();
+        values.found.insert(item.to_owned(), print.to_owned());
+    }
+
+    /// The values that were noted.
+    pub fn values(&self) -> Values {
+        self.values_slot().clone()
+    }
+
+    /// The trees and lists of files that were read, each with the files that it is about now.
+    pub fn trees(&self) -> Vec<(PathBuf, Vec<PathBuf>)> {
+        let noted = self.lock().clone();
+        let mut trees = Vec::new();
+        for (path, inputs) in noted {
+            for input in inputs {
+                if !matches!(input.kind, Kind::File) {
+                    trees.push((path.clone(), input.kind.look(&path).files));
+                }
+            }
+        }
+        trees
     }
 
     /// The run itself wrote there: what it reads afterwards is no news.
@@ -126,12 +193,16 @@ impl Inputs {
         if inputs.iter().any(known) {
             return;
         }
-        let Look { print, places } = kind.look(path);
+        let Look { print, places, .. } = kind.look(path);
         inputs.push(Input {
             kind,
             print,
             places,
         });
+    }
+
+    fn values_slot(&self) -> MutexGuard<'_, Values> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Vec<Input>>> {
@@ -161,8 +232,13 @@ fn file(path: &Path) -> Look {
     }
     Look {
         print: print.finish(),
+        files: vec![path.to_owned()],
         places,
     }
+}
+
+fn checksum(value: &str) -> [u8; 32] {
+    Sha256::digest(value.as_bytes()).into()
 }
 
 fn names(path: &Path) -> Look {
@@ -173,6 +249,7 @@ fn names(path: &Path) -> Look {
     names.hash(&mut print);
     Look {
         print: print.finish(),
+        files: names.iter().map(|name| path.join(name)).collect(),
         places: vec![nearest(path)],
     }
 }

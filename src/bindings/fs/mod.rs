@@ -375,6 +375,7 @@ fn note_glob(call: &Call, pattern: &str) {
         let parents = parents.map(Path::to_path_buf);
         Look {
             print: print.finish(),
+            files: found.iter().map(PathBuf::from).collect(),
             places: parents.chain([base.to_owned()]).collect(),
         }
     };

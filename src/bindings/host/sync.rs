@@ -160,10 +160,13 @@ fn note(run: &Run, local: &Path, options: &SyncOptions) {
         // What cannot be looked at fails in the sync itself, and may be mended.
         let found = found.unwrap_or_default();
         found.hash(&mut print);
-        let dirs = found.into_iter().filter(|(_, stamp)| stamp.is_none());
+        let (files, dirs): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, stamp)| stamp.is_some());
+        let dirs = dirs.into_iter().map(|(dir, _)| dir);
         Look {
             print: print.finish(),
-            places: dirs.map(|(dir, _)| dir).chain([root.to_owned()]).collect(),
+            files: files.into_iter().map(|(file, _)| file).collect(),
+            places: dirs.chain([root.to_owned()]).collect(),
         }
     };
     run.inputs().tree(local, Arc::new(look));

@@ -232,6 +232,7 @@ impl PutOptions {
 
 /// Reports what became of one item, and whether it changed.
 fn tell(run: &Run, host: &HostHandle, item: &ItemReport) -> bool {
+    super::state::note(run, host.name(), item);
     let step = Context::step();
     let event = match &item.change {
         Some(change) => change_event(host.name(), &item.address(), change, !run.is_plan(), step),
