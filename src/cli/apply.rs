@@ -127,8 +127,7 @@ impl Apply<'_> {
         started.run.reporter().mask_as(self.talk);
         let result = self.work(&started).and_then(|code| {
             let done = started.changes.sorted();
-            // A plan shows more of a difference than a run does.
-            let differences = compare_changes(&self.saved.changes, &done, false);
+            let differences = compare_changes(&self.saved.changes, &done, true);
             match differences.as_slice() {
                 [] => Ok(code),
                 lines => Err(self.strayed(&started, lines)),

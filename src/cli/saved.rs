@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::args::RunArgs;
 use crate::diag::{Class, Failure};
 use crate::engine::library::{SCRIPTS, STDLIB};
-use crate::report::{Changes, Shown};
+use crate::report::{Action, Changes, Shown};
 use crate::run::Run;
 use crate::workstation::{self, hex};
 
@@ -37,8 +37,8 @@ pub struct Saved {
     salt: String,
     /// Checksum of all that is built in: standard modules and scripts.
     built_in: String,
-    /// Checksums of the files that were read; `None` for one that was looked for and not there.
-    files: BTreeMap<String, Option<String>>,
+    /// Checksums of the files that were read.
+    files: BTreeMap<String, String>,
     /// Checksums of directories and patterns of which the names or the files matter.
     trees: BTreeMap<String, String>,
     /// Values of configuration files, by file and name.
@@ -72,8 +72,10 @@ impl Saved {
         let mut files = BTreeMap::new();
         for path in run.inputs().files() {
             // What stands in it is told value by value, without the secrets.
-            if !configuration.contains(&&path) {
-                files.insert(shown(&path), content(&salt, &path)?);
+            if !configuration.contains(&&path)
+                && let Some(sum) = content(&salt, &path)?
+            {
+                files.insert(format!("`{}`", shown(&path)), sum);
             }
         }
         let mut trees: BTreeMap<String, String> = BTreeMap::new();
@@ -84,9 +86,9 @@ impl Saved {
                 sum.update(content(&salt, &part)?.unwrap_or_default().as_bytes());
             }
             // Two lists may begin at one directory.
-            let before = trees.remove(&shown(&path)).unwrap_or_default();
-            let both = salted(&salt, &[&before, &hex(&sum.finalize())]);
-            trees.insert(shown(&path), both);
+            let name = format!("what is read below `{}`", shown(&path));
+            let before = trees.remove(&name).unwrap_or_default();
+            trees.insert(name, salted(&salt, &[&before, &hex(&sum.finalize())]));
         }
         let options = run.options();
         Ok(Saved {
@@ -177,7 +179,7 @@ impl Saved {
         compare("has changed", keys(&self.secrets, &now.secrets));
         compare("holds something else now", keys(&self.found, &now.found));
         let hosts = keys(&self.as_wanted, &now.as_wanted);
-        lines.extend(compare_changes(&self.changes, &now.changes, true));
+        lines.extend(compare_changes(&self.changes, &now.changes, false));
         // Where a change came or went this says no more.
         if lines.is_empty() {
             let line = |host: &String| format!("other things are as wanted on {host} than before");
@@ -187,14 +189,15 @@ impl Saved {
     }
 }
 
-/// In what two lists of changes differ, a line each.
-pub fn compare_changes(before: &[Shown], now: &[Shown], diffs: bool) -> Vec<String> {
+/// In what two lists of changes differ, a line each. Of a run only what a plan can know is compared: not
+/// how many rows a statement touched, nor the diffs, of which a plan shows more.
+pub fn compare_changes(before: &[Shown], now: &[Shown], with_run: bool) -> Vec<String> {
     let plain = |changes: &[Shown]| -> Vec<Shown> {
         let mut all: Vec<Shown> = changes
             .iter()
-            .map(|change| Shown {
-                diff: change.diff.clone().filter(|_| diffs),
-                ..change.clone()
+            .map(|change| match with_run {
+                true => known_before(change),
+                false => change.clone(),
             })
             .collect();
         all.sort();
@@ -204,7 +207,11 @@ pub fn compare_changes(before: &[Shown], now: &[Shown], diffs: bool) -> Vec<Stri
     let without = |these: &[Shown], those: &[Shown]| -> Vec<Shown> {
         let mut left = those.to_vec();
         let rest = these.iter().filter(|one| {
-            let at = left.iter().position(|other| other == *one);
+            let same = |other: &Shown| match with_run {
+                true => one.announces(other) || other.announces(one),
+                false => other == *one,
+            };
+            let at = left.iter().position(same);
             at.map(|at| left.swap_remove(at)).is_none()
         });
         rest.cloned().collect()
@@ -236,6 +243,17 @@ pub fn compare_changes(before: &[Shown], now: &[Shown], diffs: bool) -> Vec<Stri
         }
     }
     lines
+}
+
+fn known_before(change: &Shown) -> Shown {
+    Shown {
+        diff: None,
+        reason: match change.action {
+            Action::Run => String::new(),
+            _ => change.reason.clone(),
+        },
+        ..change.clone()
+    }
 }
 
 fn how(change: &Shown) -> String {
@@ -304,7 +322,11 @@ fn built_in(salt: &str) -> String {
 fn settings(salt: &str, values: &crate::run::inputs::Values) -> BTreeMap<String, String> {
     let plain = values.settings.iter().filter(|(_, value)| !value.is_secret);
     plain
-        .map(|((path, name), value)| (of_file(path, name), salted(salt, &[&hex(&value.sha256)])))
+        .map(|((path, name), value)| {
+            let name = of_file(path, name);
+            let sum = salted(salt, &[&name, &hex(&value.sha256)]);
+            (name, sum)
+        })
         .collect()
 }
 
@@ -315,7 +337,10 @@ fn secrets(salt: &str, values: &crate::run::inputs::Values) -> BTreeMap<String, 
     let variables = variables.map(|(name, value)| (format!("the variable `{name}`"), *value));
     secret
         .chain(variables)
-        .map(|(name, value)| (name, value.map(|value| slow(salt, &value))))
+        .map(|(name, value)| {
+            let sum = value.map(|value| slow(&format!("{salt} {name}"), &value));
+            (name, sum)
+        })
         .collect()
 }
 
@@ -351,7 +376,6 @@ fn as_wanted(salt: &str, changes: &Changes) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Action;
 
     fn change(item: &str, reason: &str, diff: &str) -> Shown {
         Shown {
@@ -367,10 +391,10 @@ mod tests {
     fn changes_are_compared_as_often_as_they_come() {
         let twice = [change("file /a", "", ""), change("file /a", "", "")];
         assert_eq!(
-            compare_changes(&twice, &twice[..1], true),
+            compare_changes(&twice, &twice[..1], false),
             ["api-1 file /a: no longer to change (update)"]
         );
-        assert!(compare_changes(&twice, &twice, true).is_empty());
+        assert!(compare_changes(&twice, &twice, false).is_empty());
     }
 
     #[test]
@@ -386,7 +410,7 @@ mod tests {
             change("file /d", "", ""),
         ];
         assert_eq!(
-            compare_changes(&before, &now, true),
+            compare_changes(&before, &now, false),
             [
                 "api-1 file /a: the difference is another one",
                 "api-1 file /b: update: content now, update: mode 0644 → 0600 before",
@@ -394,7 +418,7 @@ mod tests {
                 "api-1 file /d: to change as well (update)",
             ]
         );
-        assert_eq!(compare_changes(&before[..1], &now[..1], false), [""; 0]);
+        assert_eq!(compare_changes(&before[..1], &now[..1], true), [""; 0]);
     }
 
     #[test]

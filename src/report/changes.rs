@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::event::{Action, Event, Record};
 use super::sink::LineSink;
 
+/// What a plan shows in the place of a name that only the run will know.
+pub const UNKNOWN: &str = "(known after apply)";
+
 /// A change as it was shown, secrets masked; who made it and when does not count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shown {
@@ -44,10 +47,38 @@ impl Shown {
         })
     }
 
+    /// Whether a run's change is the one that this plan's change announced.
+    pub fn announces(&self, done: &Shown) -> bool {
+        let same = self.host == done.host && self.action == done.action;
+        same && self.reason == done.reason && fits(&self.item, &done.item)
+    }
+
     /// Host and item, as lists name them.
     pub fn name(&self) -> String {
         format!("{} {}", self.host, self.item)
     }
+}
+
+/// Whether `item` is `pattern` with something in the place of what was not known.
+fn fits(pattern: &str, item: &str) -> bool {
+    let mut parts = pattern.split(UNKNOWN);
+    let Some(mut rest) = parts.next().and_then(|first| item.strip_prefix(first)) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    false
 }
 
 /// Collects what a run shows; clones share it.
@@ -107,5 +138,20 @@ impl LineSink for Changes {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_after_the_run_stands_for_anything() {
+        let build = format!("command docker build --tag {UNKNOWN}:{UNKNOWN} -");
+        assert!(fits(&build, "command docker build --tag abc:def -"));
+        assert!(!fits(&build, "command docker build --tag abc -"));
+        assert!(fits(&format!("build {UNKNOWN}"), "build 9f"));
+        assert!(fits("file /a", "file /a"));
+        assert!(!fits("file /a", "file /ab") && !fits("file /ab", "file /a"));
     }
 }

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use builder::ReporterBuilder;
-pub use changes::{Changes, Shown};
+pub use changes::{Changes, Shown, UNKNOWN};
 pub use color::ColorChoice;
 pub use event::{
     Action, ApiRequests, CheckStatus, Direction, Event, HostSummary, HostWire, Level, Mode,

@@ -13,7 +13,7 @@ use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::engine::value::{self, Secrets};
-use crate::report::Action;
+use crate::report::{Action, UNKNOWN};
 
 use super::ERRORS;
 
@@ -137,7 +137,11 @@ pub const CREATE: Function = Function {
             Action::Create,
             None,
         ) {
-            return value::from_serde(&Requested::default());
+            return value::from_serde(&Requested {
+                template: UNKNOWN.to_owned(),
+                build: UNKNOWN.to_owned(),
+                aliases: Vec::new(),
+            });
         }
         value::from_serde(&call.wait_ok(api.create_template(&new))?)
     },
@@ -156,7 +160,11 @@ pub const REBUILD: Function = Function {
         let (api, id) = (call.receiver::<E2b>()?, call.string(0)?);
         let new = shape(call);
         if cluster_api::only_planned(call, "e2b", format!("template {id}"), Action::Update, None) {
-            return value::from_serde(&Requested::default());
+            return value::from_serde(&Requested {
+                template: id,
+                build: UNKNOWN.to_owned(),
+                aliases: Vec::new(),
+            });
         }
         value::from_serde(&call.wait_ok(api.rebuild_template(&id, &new))?)
     },
