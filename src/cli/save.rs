@@ -23,8 +23,8 @@ pub(super) fn save(args: &RunArgs, file: &Path, started: &Started) -> Result<(),
 
 fn write(args: &RunArgs, file: &Path, started: &Started) -> Result<(), Failure> {
     let run = &started.run;
-    let hidden = |arg: &&String| run.reporter().masked(arg) != **arg;
-    if run.options().args.iter().any(|arg| hidden(&arg)) {
+    let hidden = |arg: &String| run.reporter().masked(arg) != *arg;
+    if run.options().args.iter().any(hidden) {
         return Err(Failure::usage(
             "plan.secret",
             "the plan is not saved: an argument of the script holds a secret, which would stand in the file",

@@ -1,6 +1,6 @@
 //! A plan as a file: what it showed, and by what to tell whether that still holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -78,18 +78,24 @@ impl Saved {
                 files.insert(format!("`{}`", shown(&path)), sum);
             }
         }
-        let mut trees: BTreeMap<String, String> = BTreeMap::new();
+        // Several lists may begin at one directory, and branches note them in any order.
+        let mut sums: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (path, parts) in run.inputs().trees() {
             let mut sum = Sha256::new();
             for part in parts {
                 sum.update(shown(&part).as_bytes());
                 sum.update(content(&salt, &part)?.unwrap_or_default().as_bytes());
             }
-            // Two lists may begin at one directory.
             let name = format!("what is read below `{}`", shown(&path));
-            let before = trees.remove(&name).unwrap_or_default();
-            trees.insert(name, salted(&salt, &[&before, &hex(&sum.finalize())]));
+            sums.entry(name).or_default().insert(hex(&sum.finalize()));
         }
+        let together = |sums: BTreeSet<String>| {
+            let sums: Vec<&str> = sums.iter().map(String::as_str).collect();
+            salted(&salt, &sums)
+        };
+        let trees = (sums.into_iter())
+            .map(|(name, sums)| (name, together(sums)))
+            .collect();
         let options = run.options();
         Ok(Saved {
             schema: SCHEMA,

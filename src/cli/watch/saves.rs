@@ -28,13 +28,13 @@ pub struct Saves {
     watched: BTreeSet<PathBuf>,
     hints: mpsc::Receiver<()>,
     /// Keeps the channel open where there is no watcher.
-    _hint: mpsc::Sender<()>,
+    hint: mpsc::Sender<()>,
 }
 
 impl Saves {
     pub fn new() -> notify::Result<Saves> {
         let mut saves = Saves::without_events();
-        let hint = saves._hint.clone();
+        let hint = saves.hint.clone();
         saves.watcher = Some(notify::recommended_watcher(
             move |event: notify::Result<notify::Event>| {
                 if event.is_ok_and(|event| is_write(event.kind)) {
@@ -53,7 +53,7 @@ impl Saves {
             watcher: None,
             watched: BTreeSet::new(),
             hints,
-            _hint: hint,
+            hint,
         }
     }
 
