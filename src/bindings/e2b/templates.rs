@@ -130,20 +130,19 @@ pub const CREATE: Function = Function {
         let api = call.receiver::<E2b>()?;
         let new = shape(call);
         let item = format!("template {}", new.alias.clone().unwrap_or_default());
-        if cluster_api::only_planned(
-            call,
-            "e2b",
-            item.trim_end().to_owned(),
-            Action::Create,
-            None,
-        ) {
+        let item = item.trim_end().to_owned();
+        if call.session.run.is_plan() {
+            cluster_api::changed(call, "e2b", item, Action::Create, None, false);
             return value::from_serde(&Requested {
                 template: UNKNOWN.to_owned(),
                 build: UNKNOWN.to_owned(),
                 aliases: Vec::new(),
             });
         }
-        value::from_serde(&call.wait_ok(api.create_template(&new))?)
+        let made = call.wait_ok(api.create_template(&new))?;
+        // One that was refused is no change; flows ask again in another way.
+        cluster_api::changed(call, "e2b", item, Action::Create, None, true);
+        value::from_serde(&made)
     },
     ..Function::BASE
 };
