@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::common::lab::{Lab, only};
+use serde_json::Value;
+
+use crate::common::lab::{Lab, Ran, only};
 use crate::{Random, changes, number};
 
 const NODES: [&str; 3] = ["server-1", "api-1", "client-1"];
@@ -93,17 +95,14 @@ pub fn hold(lab: &Lab) {
     fs::write(from.join("tree/sub/b"), "b\n").unwrap();
     let script = lab.home.path().join("states.rhai");
     fs::write(&script, SCRIPT).unwrap();
-    let run = |words: &[&str]| {
+    let run = |words: &[&str]| -> Vec<Value> {
         let words = [&["--json", script.to_str().unwrap()], words].concat();
         let mut command = lab.command(&words);
-        let ran =
-            crate::common::lab::Ran::of(command.env("PLAN_TEST_FROM", &from).output().unwrap())
-                .ended(0);
+        let ran = Ran::of(command.env("PLAN_TEST_FROM", &from).output().unwrap()).ended(0);
         let lines = ran.stdout.lines();
-        let events: Vec<serde_json::Value> = lines
+        lines
             .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        events
+            .collect()
     };
     let seed = number("E2BSCRIPT_PLAN_SEED", 1);
     let rounds = number("E2BSCRIPT_PLAN_ROUNDS", ROUNDS);

@@ -158,16 +158,13 @@ fn changes_are_made_after_a_question(lab: &Lab, script: &Path) {
     let words = ["watch", "--apply", script.to_str().unwrap()];
     let terminal = Terminal::start(lab, &words);
     terminal.wait_for("make this change? [y/N]");
-    terminal.press(&["n", "Enter"]);
-    let refused = terminal.round(1);
-    assert!(refused.contains("nothing was changed"), "{refused}");
 
-    // A save takes a question back, and asks about what is then.
+    // A save takes the question back; the next one is about what is then.
     lab.ask("api-1", "chmod 700 /opt/e2b/bin/e2b-api");
     lab.set_env("ADMIN_TOKEN", "another-token-of-a-test");
     terminal.wait_for("make these 2 changes? [y/N]");
     terminal.press(&["y", "Enter"]);
-    let made = terminal.round(2);
+    let made = terminal.round(1);
     assert!(made.contains(": 2 changed,"), "{made}");
 
     lab.set_env("PRODUCTION", "true");
