@@ -77,12 +77,13 @@ fn disturb(lab: &Lab, random: &mut Random) {
 fn index(lab: &Lab) -> String {
     let script = lab.home.path().join("index.rhai");
     let ask = r#"
-let jobs = nomad.list_jobs().map(|job| `${job.id} ${nomad.get_job(job.id).JobModifyIndex}`);
-let rows = ["tiers", "teams", "envs", "env_aliases", "team_api_keys", "goose_db_version"].map(|table| {
+let found = [];
+for job in nomad.list_jobs() { found.push(`${job.id} ${nomad.get_job(job.id).JobModifyIndex}`); }
+for table in ["tiers", "teams", "envs", "env_aliases", "team_api_keys", "goose_db_version"] {
     let sum = "md5(string_agg(t::text, '|' order by t::text))";
-    db.query_one(`select coalesce(${sum}, '') as sum from ${table} t`, []).sum
-});
-print(`${jobs} ${rows}`);
+    found.push(db.query_one(`select coalesce(${sum}, '') as sum from ${table} t`, []).sum);
+}
+print(`${found}`);
 "#;
     fs::write(&script, format!("{OPENED}{ask}")).unwrap();
     lab.run(&["--quiet", script.to_str().unwrap()])
