@@ -79,7 +79,7 @@ fn index(lab: &Lab) -> String {
     let ask = r#"
 let found = [];
 for job in nomad.list_jobs() { found.push(`${job.id} ${nomad.get_job(job.id).JobModifyIndex}`); }
-for table in ["tiers", "teams", "envs", "env_aliases", "team_api_keys", "goose_db_version"] {
+for table in ["tiers", "teams", "envs", "env_aliases", "team_api_keys"] {
     let sum = "md5(string_agg(t::text, '|' order by t::text))";
     found.push(db.query_one(`select coalesce(${sum}, '') as sum from ${table} t`, []).sum);
 }
