@@ -29,14 +29,15 @@ impl Terminal {
             socket: format!("e2bscript-test-{}", lab.name),
         };
         let program = lab.command(words);
-        let mut command = String::from("env -u CI");
+        let (mut unset, mut set) = (String::from("-u CI"), String::new());
         for (name, value) in program.get_envs() {
-            let value = value.map(|value| value.to_str().unwrap());
+            let name = name.to_str().unwrap();
             match value {
-                Some(value) => command.push_str(&format!(" {}='{value}'", name.to_str().unwrap())),
-                None => command.push_str(&format!(" -u {}", name.to_str().unwrap())),
+                Some(value) => set.push_str(&format!(" {name}='{}'", value.to_str().unwrap())),
+                None => unset.push_str(&format!(" -u {name}")),
             }
         }
+        let mut command = format!("env {unset}{set}");
         command.push_str(&format!(" '{}'", env!("CARGO_BIN_EXE_e2bscript")));
         for word in words {
             command.push_str(&format!(" '{word}'"));
