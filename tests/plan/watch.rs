@@ -132,7 +132,7 @@ fn three_edits(lab: &Lab, script: &Path) {
     let typo = terminal.round(2);
     assert!(typo.contains("mine.rhai` has changed"), "{typo}");
     assert!(typo.contains("check: 1 error"), "{typo}");
-    assert!(typo.contains("`run`"), "{typo}");
+    assert!(typo.contains("did you mean `stage::run`"), "{typo}");
     assert!(typo.contains("exit code 3"), "{typo}");
 
     // Its correction, saved in two halves.
