@@ -213,23 +213,58 @@ pub struct DocsArgs {
 pub struct StdArgs {
     #[command(subcommand)]
     pub command: StdCommand,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR", global = true)]
+    pub std_dirs: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum StdCommand {
     /// List standard modules, and where each comes from.
     List,
-    /// Print a standard module.
-    Show { module: String },
+    /// Print a standard module as it is in force.
+    Show {
+        module: String,
+        /// Print the built-in module, also where a copy is in force.
+        #[arg(long)]
+        built_in: bool,
+    },
     /// Copy a standard module into the project's `stdlib/`, to be changed there.
+    ///
+    /// The text it came from is kept in `stdlib/.base/`, for later comparisons and updates: commit both.
     Eject {
         module: String,
         /// Replace a copy that is there already.
         #[arg(long)]
         force: bool,
     },
-    /// Show how the copy in force differs from the built-in module.
-    Diff { module: String },
+    /// Show how copies differ from the built-in modules.
+    Diff {
+        /// The module; all copies in force when it is left out.
+        module: Option<String>,
+        /// Show what you changed since you took it over.
+        #[arg(long)]
+        mine: bool,
+        /// Show what the program changed since you took it over.
+        #[arg(long, conflicts_with = "mine")]
+        built_in: bool,
+    },
+    /// Show how every copy stands to the built-in module, and what comes next.
+    Status,
+    /// Bring what the program changed since into your copies.
+    ///
+    /// A three-way merge. Where you and the program changed the same lines both versions stay, between marks, for you
+    /// to decide (exit code 7), and your text as it was is kept in `stdlib/.base/`.
+    Update {
+        /// The module; all copies that the program has changed since when it is left out.
+        module: Option<String>,
+        /// The text that the copy came from, where `stdlib/.base/` does not have it.
+        #[arg(long, value_name = "FILE", requires = "module")]
+        base: Option<PathBuf>,
+        /// Show what would change; write nothing.
+        #[arg(short = 'n', long)]
+        plan: bool,
+    },
 }
 
 impl RunArgs {

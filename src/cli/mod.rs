@@ -32,7 +32,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         (Some(Command::Apply(args)), _) => apply::apply(args),
         (Some(Command::Check(check)), _) => check::check(check),
-        (Some(Command::Std(std)), _) => std::std(&std.command),
+        (Some(Command::Std(std)), _) => std::std(std),
         (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Completions { shell }), _) => completions::completions(*shell),
         (None, Some(script)) if cli.options.watch => {

@@ -8,6 +8,7 @@ pub mod host;
 pub mod known;
 pub mod library;
 mod own_calls;
+pub mod overrides;
 pub mod parallel;
 pub mod raise;
 pub mod register;

@@ -65,6 +65,9 @@ impl Resolver {
                 self.inputs.file(&candidate);
             }
             let (found, announced) = self.library.find_std(name)?;
+            if let Some(failure) = library::unresolved(&found) {
+                return Err(failure);
+            }
             if let Some(announced) = announced
                 && self.sources.get(&found.id).is_none()
             {
