@@ -191,7 +191,8 @@ const KEYS: &[&str] = &[
     "env",
 ];
 
-fn declaration(map: &Map) -> Result<Declaration, Failure> {
+/// The arguments that a map of `args::parse` declares.
+pub fn declaration(map: &Map) -> Result<Declaration, Failure> {
     let arguments = map
         .iter()
         .map(|(name, fields)| argument(name, fields))

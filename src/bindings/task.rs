@@ -174,9 +174,7 @@ fn step(call: &mut Call) -> Result<Dynamic, Raise> {
         Ok(_) => StepOutcome::Ok,
         Err(Raise::Cancelled) => StepOutcome::Cancelled,
         Err(Raise::Script(error)) => match error.unwrap_inner() {
-            EvalAltResult::ErrorTerminated(..) if run.cancel().is_cancelled() => {
-                StepOutcome::Cancelled
-            }
+            EvalAltResult::ErrorTerminated(..) if run.is_cancelled() => StepOutcome::Cancelled,
             EvalAltResult::Exit(..) => StepOutcome::Ok,
             _ => StepOutcome::Failed,
         },
@@ -226,7 +224,7 @@ fn run_parallel(call: &mut Call) -> Result<Dynamic, Raise> {
         limit,
         stop,
     );
-    if call.session.run.cancel().is_cancelled() && !Context::shielded() {
+    if call.session.run.is_cancelled() && !Context::shielded() {
         return Err(Raise::Cancelled);
     }
     if on_error == OnError::Collect {

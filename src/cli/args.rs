@@ -141,8 +141,82 @@ pub enum Command {
     Std(StdArgs),
     /// Read the reference manual: modules, functions, options, kinds of failure.
     Docs(DocsArgs),
+    /// Say what a kind of failure means, what usually causes it, and what to do.
+    Explain(ExplainArgs),
+    /// Try out the script language on a cluster, line by line.
+    Repl(ReplArgs),
+    /// Write the script API as `.d.rhai` files, for editors.
+    Definitions(DirectoryArgs),
+    /// Write pages for `man`.
+    Man(DirectoryArgs),
     /// Print a completion script for a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions { shell: Shell },
+    /// Candidates for the shells' completion scripts.
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+}
+
+/// Shells that words can be completed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Args, Debug)]
+pub struct CompleteArgs {
+    /// The words so far, the program's name first, the word to complete last.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The kind, such as `ssh.auth`, or its area, such as `ssh`; all kinds are listed when it is left out.
+    pub kind: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct DirectoryArgs {
+    /// Where to; it is made if it is not there.
+    pub directory: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplArgs {
+    /// The cluster that `c` stands for.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "E2BSCRIPT_ENV_FILE",
+        default_value = "deploy.env"
+    )]
+    pub env_file: PathBuf,
+    /// Write nothing: changes are shown as diffs.
+    #[arg(short = 'n', long, visible_alias = "dry-run")]
+    pub plan: bool,
+    /// Work on these hosts only: names or patterns, `!` excludes, separated by commas.
+    #[arg(short, long, value_name = "HOSTS", env = "E2BSCRIPT_LIMIT")]
+    pub limit: Vec<String>,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR")]
+    pub std_dirs: Vec<PathBuf>,
+    /// Say more: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Record unknown host keys instead of refusing them; changed keys are refused always.
+    #[arg(long, env = "E2BSCRIPT_ACCEPT_NEW_HOST_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub accept_new_host_keys: bool,
+    /// SSH client configuration instead of `~/.ssh/config`; `none` for none.
+    #[arg(short = 'F', long, value_name = "FILE", env = "E2BSCRIPT_SSH_CONFIG")]
+    pub ssh_config: Option<PathBuf>,
+    /// Keep no history of what is typed, and no record of the run.
+    #[arg(long)]
+    pub no_history: bool,
 }
 
 #[derive(Args, Debug)]
@@ -333,7 +407,8 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     (own, rest)
 }
 
-enum Kind {
+/// What a word of the command line is.
+pub(super) enum Kind {
     Own,
     OwnWithValue,
     Command,
@@ -341,7 +416,7 @@ enum Kind {
     Rest,
 }
 
-fn kind_of(command: &clap::Command, word: &str, script_seen: bool) -> Kind {
+pub(super) fn kind_of(command: &clap::Command, word: &str, script_seen: bool) -> Kind {
     if !word.starts_with('-') || word == "-" {
         return match script_seen {
             true => Kind::Rest,

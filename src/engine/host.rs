@@ -80,15 +80,28 @@ impl Host {
         self.resolver.compile(&self.engine, found)
     }
 
+    /// The engine, to register something more.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// Runs a compiled script to its end, on a thread of its own.
     pub fn run(&self, ast: &AST) -> Result<Outcome, Box<EvalAltResult>> {
+        self.run_in(&mut Scope::new(), ast)
+    }
+
+    /// As [`Host::run`], with the variables of `scope`, which takes those that the script declares.
+    pub fn run_in(
+        &self,
+        scope: &mut Scope<'static>,
+        ast: &AST,
+    ) -> Result<Outcome, Box<EvalAltResult>> {
         let context = Context::current();
         let body = || {
             // Dropping an SSH stream outside the runtime would panic.
             let _runtime = self.session.run.handle().enter();
             Context::adopt(context);
-            self.engine
-                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast)
+            self.engine.eval_ast_with_scope::<Dynamic>(scope, ast)
         };
         let result = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
@@ -155,7 +168,7 @@ pub fn lenient_parser() -> Engine {
 fn cancel(engine: &mut Engine, session: &Arc<Session>) {
     let session = session.clone();
     engine.on_progress(move |operations| {
-        if session.run.cancel().is_cancelled() && !Context::shielded() {
+        if session.run.is_cancelled() && !Context::shielded() {
             return Some(Dynamic::UNIT);
         }
         // Looking at the clock at every operation would cost more than the operation.

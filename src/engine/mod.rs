@@ -5,6 +5,7 @@ pub mod context;
 pub mod error_type;
 pub mod exit;
 pub mod host;
+pub mod interactive;
 pub mod known;
 pub mod library;
 mod own_calls;

@@ -153,7 +153,8 @@ impl Resolver {
         Ok(ast)
     }
 
-    fn load(
+    /// The module that `path` means in `importer`, run once and kept.
+    pub fn load(
         &self,
         engine: &Engine,
         importer: Option<&str>,

@@ -1,8 +1,10 @@
 //! The reference manual, made from what the program knows of itself: the registry of bindings and the
 //! comments of the standard modules.
 
+pub mod definitions;
+pub mod errors;
 mod native;
-mod standard;
+pub mod standard;
 
 use std::fmt::Write;
 
@@ -31,12 +33,23 @@ pub fn pages(registry: Registry, modules: &[Embedded]) -> Vec<Page> {
     native.chain(standard).collect()
 }
 
-/// The page that leads to all others.
-pub fn index(pages: &[Page]) -> String {
+/// The page that leads to all others; `errors` are those of kinds of failure.
+pub fn index(pages: &[Page], errors: &[Page]) -> String {
     let mut text = "# Reference\n\n\
         Made by `e2bscript docs --write DIR`; the same pages are shown by `e2bscript docs NAME`.\n\n\
         | module | what it is for |\n| --- | --- |\n"
         .to_owned();
+    rows(&mut text, pages);
+    text.push_str(
+        "\n## Kinds of failure\n\n\
+        What a script reads as `e.kind` and a report shows first; `e2bscript explain KIND` shows the same.\n\n\
+        | area | what of |\n| --- | --- |\n",
+    );
+    rows(&mut text, errors);
+    text
+}
+
+fn rows(text: &mut String, pages: &[Page]) {
     for page in pages {
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -47,7 +60,6 @@ pub fn index(pages: &[Page]) -> String {
             page.about.replace('|', "\\|")
         );
     }
-    text
 }
 
 /// What there is to say about `name`: a module, a standard module, `module::function`,

@@ -58,7 +58,26 @@ pub fn read<'a>(name: &str, text: &'a str) -> Said<'a> {
         }
         above.clear();
     }
+    say_of_overloads(name, &mut functions);
     Said { head, functions }
+}
+
+/// `run(c)` beside `run(c, options)` has nothing to say but that.
+fn say_of_overloads(name: &str, functions: &mut [Told]) {
+    let told: Vec<(&str, &str)> = functions
+        .iter()
+        .filter(|function| !function.doc.is_empty())
+        .map(|function| (function.name(), function.signature))
+        .collect();
+    for function in functions
+        .iter_mut()
+        .filter(|function| function.doc.is_empty())
+    {
+        let whole = told.iter().find(|(of, _)| *of == function.name());
+        if let Some((_, signature)) = whole {
+            function.doc = format!("As `{name}::{signature}`, without options.");
+        }
+    }
 }
 
 /// The page of the standard module `std/NAME` with this text.

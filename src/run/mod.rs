@@ -9,7 +9,7 @@ pub mod stats;
 pub mod step;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -58,7 +58,10 @@ struct Inner {
     options: RunOptions,
     reporter: Reporter,
     handle: Handle,
-    cancel: CancellationToken,
+    /// Another one after [`Run::resume`].
+    cancel: RwLock<CancellationToken>,
+    /// Nothing runs just now: see [`Run::set_idle`].
+    idle: AtomicBool,
     /// The signal that asked the run to stop.
     signal: Mutex<Option<Signal>>,
     /// The second signal came: nothing waits for anything any more.
@@ -104,7 +107,8 @@ impl Run {
                 options,
                 reporter,
                 handle,
-                cancel: CancellationToken::new(),
+                cancel: RwLock::default(),
+                idle: AtomicBool::new(false),
                 signal: Mutex::new(None),
                 hard_stop: AtomicBool::new(false),
                 abandoned: AtomicBool::new(false),
@@ -155,8 +159,34 @@ impl Run {
     }
 
     /// Cancelled by the first signal.
-    pub fn cancel(&self) -> &CancellationToken {
-        &self.inner.cancel
+    pub fn cancel(&self) -> CancellationToken {
+        let token = self.inner.cancel.read();
+        token.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the first signal came.
+    pub fn is_cancelled(&self) -> bool {
+        let token = self.inner.cancel.read();
+        token.unwrap_or_else(PoisonError::into_inner).is_cancelled()
+    }
+
+    /// Takes a cancellation back, once everything that it ended has ended: for runs that go on, as an
+    /// interactive session does.
+    pub fn resume(&self) {
+        let token = self.inner.cancel.write();
+        *token.unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+        *self.signal_slot() = None;
+        self.inner.hard_stop.store(false, Ordering::SeqCst);
+    }
+
+    /// Says whether nothing runs, as while an interactive session waits for a line: SIGINT has
+    /// nothing to cancel then, and the other signals end the process at once.
+    pub fn set_idle(&self, idle: bool) {
+        self.inner.idle.store(idle, Ordering::SeqCst);
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.inner.idle.load(Ordering::SeqCst)
     }
 
     /// Counters of the wire.
@@ -201,7 +231,7 @@ impl Run {
         let first = slot.is_none();
         if first {
             *slot = Some(signal);
-            self.inner.cancel.cancel();
+            self.cancel().cancel();
         } else {
             self.inner.hard_stop.store(true, Ordering::SeqCst);
         }
@@ -350,11 +380,25 @@ mod tests {
         assert_eq!(run().finish(Err(&failure)), 4);
         let stopped = run();
         assert!(stopped.stop(Signal::Terminate));
-        assert!(stopped.cancel().is_cancelled() && !stopped.hard_stop());
+        assert!(stopped.is_cancelled() && !stopped.hard_stop());
         assert!(!stopped.stop(Signal::Interrupt));
         assert!(stopped.hard_stop());
         // The first signal decides.
         assert_eq!(stopped.finish(Err(&failure)), 143);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_can_be_cancelled_again() {
+        let runtime = runtime();
+        let run = Run::silent(Mode::Apply, runtime.handle().clone());
+        for _ in 0..2 {
+            let token = run.cancel();
+            assert!(run.stop(Signal::Interrupt));
+            assert!(token.is_cancelled() && run.is_cancelled());
+            run.resume();
+            assert!(!run.is_cancelled() && run.signal().is_none() && !run.hard_stop());
+        }
+        assert_eq!(run.finish(Ok(0)), 0);
     }
 
     #[test]

@@ -71,6 +71,13 @@ pub fn listen(run: &Run) -> io::Result<Listening> {
                 _ = terminate.recv() => Signal::Terminate,
                 _ = hangup.recv() => Signal::Hangup,
             };
+            if run.is_idle() {
+                if signal != Signal::Interrupt {
+                    run.stop(signal);
+                    end(&run, &terminal, signal);
+                }
+                continue;
+            }
             if run.signal().is_none() {
                 tell(&run, signal).await;
             }
