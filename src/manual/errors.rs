@@ -168,7 +168,14 @@ fn throwers(registry: Registry, kind: &str) -> Vec<String> {
         named.map(move |method| (format!("{}.{}", handle.name, method.name), method))
     });
     let all = functions.chain(methods);
-    let throws = all.filter(|(_, function)| function.errors.contains(&kind));
+    // `ssh.*` stands for all kinds of the area.
+    let names = |said: &str| {
+        said == kind
+            || said
+                .strip_suffix('*')
+                .is_some_and(|area| kind.starts_with(area))
+    };
+    let throws = all.filter(|(_, function)| function.errors.iter().any(|said| names(said)));
     throws.map(|(name, _)| name).collect()
 }
 

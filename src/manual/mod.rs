@@ -63,7 +63,7 @@ fn rows(text: &mut String, pages: &[Page]) {
 }
 
 /// What there is to say about `name`: a module, a standard module, `module::function`,
-/// `Handle.method`, or the bare name of functions.
+/// `Handle.method`, the bare name of functions, or a kind of failure.
 pub fn look_up(registry: Registry, library: &Library, name: &str) -> Result<String, Failure> {
     if let Some(module) = registry.module(name) {
         return Ok(native::page(module).text);
@@ -76,6 +76,9 @@ pub fn look_up(registry: Registry, library: &Library, name: &str) -> Result<Stri
     if library.std_names().iter().any(|known| known == bare) {
         let (found, _) = library.find_std(bare)?;
         return Ok(standard::page(bare, &found.text).text);
+    }
+    if errors::kinds().any(|kind| kind.name == name) {
+        return errors::explain(registry, name);
     }
     let mut known = native::names(registry);
     known.extend(library.std_names().iter().map(|name| format!("std/{name}")));

@@ -25,12 +25,9 @@ pub fn file() -> Result<PathBuf, Failure> {
     Ok(folder.join("history"))
 }
 
-/// Words that stand beside secrets, with a text in the same line.
+/// Words that stand beside secrets; a line with one and a text of its own may hold one.
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?i)(secret|token|passw|pwd|api_?key|credential|private_?key|bearer|auth)[^\n]*["'`]"#,
-    )
-    .ok()
+    Regex::new("(?i)secret|token|passw|pwd|api_?key|credential|private_?key|bearer|auth").ok()
 });
 
 /// Texts that look like keys by themselves: the platform's, tokens of Nomad and Consul, long random ones.
@@ -52,7 +49,7 @@ pub fn may_keep(line: &str, reporter: &Reporter) -> bool {
     !line.trim().is_empty()
         && !line.starts_with(' ')
         && reporter.masked(line) == line
-        && harmless(&NAMED)
+        && (!line.contains(['"', '\'', '`']) || harmless(&NAMED))
         && harmless(&SHAPED)
 }
 
@@ -67,6 +64,7 @@ mod tests {
         for line in [
             "let t = secret::text(\"x\")",
             "let password = \"hunter\"",
+            "let p = `hunter`; let password = p;",
             "http::get(url, #{ headers: #{ Authorization: \"Bearer x\" } })",
             "e2b::connect(#{ api_key: 'x' })",
             "f(\"e2b_0123456789abcdef\")",
