@@ -53,7 +53,7 @@ impl Session {
         };
         // `setsid --ctty` makes the terminal the session's own, so that Ctrl-C becomes SIGINT.
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_e2bscript"), "repl"])
+            .args(["--ctty", env!("CARGO_BIN_EXE_e2bscript"), "repl"])
             .current_dir(dir.path())
             .env("E2BSCRIPT_STATE_HOME", dir.path())
             .env_remove("E2BSCRIPT_ENV_FILE")
@@ -202,6 +202,14 @@ fn ctrl_c_ends_the_call_and_not_the_session() {
     session.wait_for("> ");
     session.ask("x > 5", "\r\ntrue\r\n");
     assert_eq!(session.end().0, Some(0));
+}
+
+#[test]
+fn a_signal_ends_the_session_while_it_waits_for_a_line() {
+    let mut session = Session::start();
+    let pid = rustix::process::Pid::from_raw(session.child.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(session.child.wait().unwrap().code(), Some(143));
 }
 
 #[test]

@@ -53,7 +53,7 @@ _e2bscript() {
         fi
         candidates+=("${candidate//:/\\:}:$about")
     done < <("${words[1]}" __complete -- "${(@)words[1,CURRENT]}" 2> /dev/null)
-    (( ${#candidates} )) && _describe -o e2bscript candidates
+    (( ${#candidates} )) && _describe e2bscript candidates
     (( files )) && _files
     return 0
 }
