@@ -1,5 +1,5 @@
 //! `e2bscript repl` on a terminal.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test fails by panicking
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
