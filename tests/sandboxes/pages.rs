@@ -40,6 +40,7 @@ const FILLED_IN: &[(&str, &str)] = &[
     ("TEMPLATE", "python"),
     ("SERVICE", "api"),
     ("NAME", "stage"),
+    ("KIND", "ssh.auth"),
     ("FILE…", "my-flow.rhai"),
 ];
 
