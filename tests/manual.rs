@@ -178,7 +178,8 @@ fn raised() -> BTreeMap<String, String> {
                 .filter(|line| !line.trim_start().starts_with("//"))
             {
                 // Scripts name kinds beside files; there, only what is thrown counts.
-                if script && !line.contains("kind: ") && !line.contains("unwell(") {
+                let throws = ["kind: ", "unwell(", "report("];
+                if script && !throws.iter().any(|word| line.contains(word)) {
                     continue;
                 }
                 for word in line.split('"').skip(1).step_by(2) {

@@ -18,6 +18,9 @@ use e2bscript::run::Run;
 
 const OLD: &str = "//! std/flow: does a thing.\n\nfn first() {\n    1\n}\n\nfn second() {\n    2\n}\n\nfn third() {\n    3\n}\n";
 
+/// An announced module, and whether the built-in one has changed since.
+type Note = (String, Option<bool>);
+
 /// A project, and a program whose only module is `std/flow`.
 struct Project {
     dir: tempfile::TempDir,
@@ -96,7 +99,7 @@ impl Project {
     }
 
     /// Runs a script that imports the module: its result, and the notes on the way.
-    fn run(&self) -> (Result<String, String>, Vec<(String, Option<bool>)>) {
+    fn run(&self) -> (Result<String, String>, Vec<Note>) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let run = Run::silent(Mode::Apply, runtime.handle().clone());
         let session = Session::new(run, Settings::default());

@@ -28,6 +28,7 @@ static AREAS: &[(&str, &str)] = areas!(
     "database",
     "definitions",
     "docs",
+    "doctor",
     "e2b",
     "env",
     "envd",
