@@ -241,7 +241,7 @@ impl Run {
     /// Cancels the run because another one takes its place.
     pub fn abandon(&self) {
         self.inner.abandoned.store(true, Ordering::SeqCst);
-        self.inner.cancel.cancel();
+        self.cancel().cancel();
     }
 
     /// Another run takes this one's place: how it ends matters to nobody.

@@ -81,7 +81,7 @@ fn start(
     };
     let handle = runtime.handle().clone();
     let run = Run::start(id.clone(), options, builder.build(), kept, handle);
-    signals::listen(&run).map_err(|error| internal(&error))?;
+    let _listening = signals::listen(&run).map_err(|error| internal(&error))?;
     Ok((runtime, run))
 }
 
