@@ -137,6 +137,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Find mistakes in scripts without running them.
     Check(CheckArgs),
+    /// Lay scripts out: indentation, blanks, empty lines; comments and line breaks stay.
+    Fmt(FmtArgs),
     /// See, take over and compare standard modules.
     Std(StdArgs),
     /// Read the reference manual: modules, functions, options, kinds of failure.
@@ -263,12 +265,35 @@ pub struct CheckArgs {
     /// Take standard modules from here first.
     #[arg(long = "std", value_name = "DIR")]
     pub std_dirs: Vec<PathBuf>,
-    /// Print findings as JSON lines on stdout.
+    /// How findings are printed on stdout: as a report for people, or as one line of JSON each.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+    /// The same as --message-format=json.
     #[arg(long)]
     pub json: bool,
     /// When to use colour.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,
+}
+
+/// `--message-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct FmtArgs {
+    /// Scripts, directories with scripts, or - for standard input; all scripts of the project when there are none.
+    pub files: Vec<String>,
+    /// Write nothing: name what is not laid out, and exit with 3 if anything is.
+    #[arg(long)]
+    pub check: bool,
+    /// Write nothing: show what would change.
+    #[arg(long)]
+    pub diff: bool,
 }
 
 #[derive(Args, Debug)]

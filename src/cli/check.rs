@@ -12,7 +12,7 @@ use crate::explain::{RenderOptions, Severity, render_diagnostic};
 use crate::report::{ColorChoice, Level, Mode, Reporter, width_of};
 use crate::run::Run;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, MessageFormat};
 use super::run::{env, library, refuse};
 
 /// Checks the named scripts, or everything built in, and returns the exit code: 3 after an error.
@@ -92,7 +92,7 @@ fn print(args: &CheckArgs, host: &Host, findings: &[Finding]) -> Result<(), Fail
     let mut text = String::new();
     for finding in findings {
         let report = finding.diagnostic();
-        if args.json {
+        if args.json || args.message_format == MessageFormat::Json {
             let line = serde_json::to_string(&report)
                 .map_err(|error| Failure::from_error("internal", &error).class(Class::Internal))?;
             text.push_str(&line);

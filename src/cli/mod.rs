@@ -9,6 +9,7 @@ pub mod declared;
 pub mod definitions;
 pub mod docs;
 pub mod explain;
+pub mod fmt;
 pub mod man;
 mod pages;
 pub mod repl;
@@ -40,6 +41,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         (Some(Command::Apply(args)), _) => apply::apply(args),
         (Some(Command::Check(check)), _) => check::check(check),
+        (Some(Command::Fmt(args)), _) => fmt::fmt(args),
         (Some(Command::Std(std)), _) => std::std(std),
         (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Explain(args)), _) => say("explain", explain::explain(args)),
