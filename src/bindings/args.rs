@@ -179,7 +179,7 @@ fn refused(problems: Vec<Problem>, command: &str) -> Failure {
 }
 
 /// Keys of one argument's declaration.
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "type",
     "fallback",
     "help",

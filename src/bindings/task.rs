@@ -44,7 +44,7 @@ pub static MODULE: Module = Module {
                 Opt::new("limit", Ty::Int, "16", "how many items run at once"),
                 Opt::new(
                     "on_error",
-                    Ty::Str,
+                    Ty::Choice(&["stop", "finish", "collect"]),
                     "\"stop\"",
                     "`stop`: start no further item after a failure; `finish`: run all, then fail; \
                      `collect`: never fail, return `#{ item, ok, value, error }` for each",
@@ -197,17 +197,9 @@ fn run_parallel(call: &mut Call) -> Result<Dynamic, Raise> {
     let body = call.callback(1)?;
     let limit = count(call, "limit", 16)?;
     let on_error = match call.opt_string("on_error").as_deref() {
-        None | Some("stop") => OnError::Stop,
         Some("finish") => OnError::Finish,
         Some("collect") => OnError::Collect,
-        Some(other) => {
-            return Err(Failure::usage(
-                "script.option",
-                format!("option `on_error` of `task::parallel` is \"{other}\""),
-            )
-            .help("it takes \"stop\", \"finish\" or \"collect\"")
-            .into());
-        }
+        _ => OnError::Stop,
     };
     let labels: Vec<String> = items
         .iter()

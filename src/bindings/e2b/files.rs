@@ -235,7 +235,12 @@ pub const SIGNED_URL: Function = Function {
     params: &[PATH],
     options: &[
         USER,
-        Opt::new("operation", Ty::Str, "\"read\"", "`read` or `write`"),
+        Opt::new(
+            "operation",
+            Ty::Choice(&["read", "write"]),
+            "\"read\"",
+            "`read` or `write`",
+        ),
         Opt::new("expires", Ty::Duration, "never", "how long it is good for"),
     ],
     returns: "a secret",
