@@ -412,18 +412,16 @@ fn facts(ast: &AST) -> Facts {
                     facts.keys.extend(last_key(target).map(str::to_owned));
                 }
             },
-            Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
-                if changes(&pair.rhs) {
-                    facts.mutated.extend(root(&pair.lhs).map(str::to_owned));
-                }
+            Some(ASTNode::Expr(Expr::Dot(pair, ..))) if changes(&pair.rhs) => {
+                facts.mutated.extend(root(&pair.lhs).map(str::to_owned));
             }
             // A variable that is declared around has an index.
             Some(ASTNode::Expr(Expr::Variable(variable, None, _)))
-                if variable.2.is_empty() && variable.0.is_none() =>
+                if variable.2.is_empty()
+                    && variable.0.is_none()
+                    && functions.contains(variable.1.as_str()) =>
             {
-                if functions.contains(variable.1.as_str()) {
-                    facts.bare.insert(variable.1.to_string());
-                }
+                facts.bare.insert(variable.1.to_string());
             }
             Some(ASTNode::Expr(Expr::FnCall(call, _))) if call.name == "Fn" => {
                 if let Some(Expr::StringConstant(name, _)) = call.args.first() {
