@@ -145,6 +145,14 @@ impl Unit {
         self.ast.statements()
     }
 
+    /// Whether it only defines: then others call its functions, also those that are not at hand.
+    pub fn is_library(&self) -> bool {
+        self.top().iter().all(|statement| match statement {
+            Stmt::Var(_, flags, _) => flags.contains(ASTFlags::CONSTANT),
+            other => matches!(other, Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..)),
+        })
+    }
+
     /// Names that `global::` reaches.
     pub fn constants(&self) -> Vec<&str> {
         let constants = self.top().iter().filter_map(|statement| match statement {

@@ -40,7 +40,7 @@ pub fn check(view: &View, unit: usize, page: &mut Page) {
             );
         }
     }
-    let is_module = own.id().starts_with("std/") || view.program.is_imported(unit);
+    let is_module = own.is_library() || view.program.is_imported(unit);
     for function in own
         .named()
         .filter(|function| function.private || !is_module)

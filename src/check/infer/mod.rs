@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
             result: Inferred::default(),
         };
         for (unit, own) in program.units.iter().enumerate() {
-            let is_module = own.id().starts_with("std/") || program.is_imported(unit);
+            let is_module = own.is_library() || program.is_imported(unit);
             for (index, function) in own
                 .functions
                 .iter()
