@@ -39,7 +39,14 @@ pub fn repl(args: &ReplArgs) -> u8 {
         Ok(started) => started,
         Err(failure) => return refuse(&reporter().build(), &failure),
     };
-    let result = converse(args, &run);
+    let listening = {
+        let _entered = runtime.enter();
+        signals::listen(&run)
+    };
+    let result = match &listening {
+        Ok(_) => converse(args, &run),
+        Err(error) => Err(Failure::from_error("internal", error)),
+    };
     // What ended the last call is no outcome of the session.
     run.resume();
     let code = run.finish(result.as_ref().map(|code| *code));
@@ -81,7 +88,6 @@ fn start(
     };
     let handle = runtime.handle().clone();
     let run = Run::start(id.clone(), options, builder.build(), kept, handle);
-    let _listening = signals::listen(&run).map_err(|error| internal(&error))?;
     Ok((runtime, run))
 }
 
