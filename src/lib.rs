@@ -15,6 +15,7 @@ pub mod engine;
 pub mod env_file;
 pub mod explain;
 pub mod files;
+pub mod format;
 pub mod hashi;
 pub mod http;
 pub mod manual;

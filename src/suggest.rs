@@ -16,6 +16,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether the names differ by one slip of the keyboard.
+pub fn is_slip(one: &str, other: &str) -> bool {
+    distance(one, other) == 1
+}
+
 /// Edits between two names; two neighbours swapped count as one (Damerau's restricted form).
 fn distance(left: &str, right: &str) -> usize {
     let left: Vec<char> = left.chars().flat_map(char::to_lowercase).collect();

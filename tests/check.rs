@@ -69,20 +69,27 @@ macro_rules! cases {
 cases! {
     allowed
     arguments
+    captured
     closures
+    files
     functions
     handles
     imports
     import_cycle
+    keys
+    kinds
     literals
     methods
     modules
     nothing
     options
+    shapes
     stacks
     std_module
     strings_for_shells
     syntax_in_an_import
+    unreachable
+    unused
     variables
 }
 
@@ -230,6 +237,13 @@ fn findings_are_lines_of_json_too() {
     assert_eq!(lines[1]["code"], "script.unknown_variable");
     assert_eq!(lines[1]["severity"], "error");
     assert_eq!(lines[1]["spans"][0]["column"], 6);
+}
+
+#[test]
+fn the_format_of_messages_has_two_names() {
+    let (_, one, _) = program("nme;", &["check", "--json", "main.rhai"]);
+    let (code, other, _) = program("nme;", &["check", "--message-format", "json", "main.rhai"]);
+    assert_eq!((code, one), (3, other));
 }
 
 #[test]

@@ -156,13 +156,15 @@ impl Declaration {
         None
     }
 
-    fn positionals(&self) -> impl Iterator<Item = &Argument> {
+    /// Those that are given by place, in their order.
+    pub fn positionals(&self) -> impl Iterator<Item = &Argument> {
         self.arguments
             .iter()
             .filter(|argument| argument.positional.is_some())
     }
 
-    fn options(&self) -> impl Iterator<Item = &Argument> {
+    /// Those that are given by name.
+    pub fn options(&self) -> impl Iterator<Item = &Argument> {
         self.arguments
             .iter()
             .filter(|argument| argument.positional.is_none())

@@ -86,7 +86,12 @@ pub static MODULE: Module = Module {
 fn parse(call: &mut Call) -> Result<Dynamic, Raise> {
     let declaration = declaration(&call.map(0)?)?;
     let command = format!("e2bscript {}", call.session.script);
-    let environment = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let inputs = call.session.run.inputs();
+    let environment = |name: &str| {
+        let value = std::env::var(name).ok();
+        inputs.variable(name, value.as_deref());
+        value.filter(|text| !text.is_empty())
+    };
     match declaration.parse(&call.session.args, environment) {
         Ok(Parsed::Values(values)) => {
             let values = values.into_iter();
@@ -174,7 +179,7 @@ fn refused(problems: Vec<Problem>, command: &str) -> Failure {
 }
 
 /// Keys of one argument's declaration.
-const KEYS: &[&str] = &[
+pub const KEYS: &[&str] = &[
     "type",
     "fallback",
     "help",
@@ -186,7 +191,8 @@ const KEYS: &[&str] = &[
     "env",
 ];
 
-fn declaration(map: &Map) -> Result<Declaration, Failure> {
+/// The arguments that a map of `args::parse` declares.
+pub fn declaration(map: &Map) -> Result<Declaration, Failure> {
     let arguments = map
         .iter()
         .map(|(name, fields)| argument(name, fields))

@@ -173,7 +173,7 @@ pub fn only_planned(
 }
 
 /// Reports a change of the cluster.
-fn changed(
+pub fn changed(
     call: &Call,
     cluster: &str,
     item: String,

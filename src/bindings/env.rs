@@ -91,7 +91,7 @@ pub static MODULE: Module = Module {
             example: "env::get(\"PATH\")",
             body: |call| {
                 let name = call.string(0)?;
-                let value = std::env::var(&name).ok();
+                let value = variable(call, &name);
                 Ok(value.ok_or_else(|| missing(&name))?.into())
             },
             ..Function::BASE
@@ -102,7 +102,7 @@ pub static MODULE: Module = Module {
             params: &[NAME],
             returns: "a string, or `()`",
             example: "env::find(\"NO_SUCH_VARIABLE\")",
-            body: |call| Ok(std::env::var(call.string(0)?).map_or(Dynamic::UNIT, Dynamic::from)),
+            body: |call| Ok(variable(call, &call.string(0)?).map_or(Dynamic::UNIT, Dynamic::from)),
             ..Function::BASE
         },
         Function {
@@ -171,6 +171,14 @@ pub static MODULE: Module = Module {
     types: &[],
 };
 
+/// A variable of the environment, noted among what the run reads. Any of them may be a secret.
+fn variable(call: &Call, name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    let inputs = call.session.run.inputs();
+    inputs.variable(name, value.as_deref());
+    value
+}
+
 /// A variable of the environment that is not there.
 pub(super) fn missing(name: &str) -> Failure {
     Failure::usage(
@@ -210,11 +218,17 @@ fn load(call: &mut Call) -> Result<Dynamic, Raise> {
         allow_unknown: call.opt_bool("allow_unknown") == Some(true),
     };
     let file = path.clone();
+    call.session.run.inputs().file(&path);
     let text = call
         .wait(async move { workstation::read_text(&file).await })?
         .map_err(|error| unreadable(&shown, error))?;
     let parsed = env_file::parse(&text);
     let checked = schema.check(&parsed);
+    for entry in &parsed.entries {
+        let is_secret = wanted.secrets.contains(&entry.name);
+        let inputs = call.session.run.inputs();
+        inputs.setting(&path, &entry.name, &entry.value, is_secret);
+    }
     for entry in parsed
         .entries
         .iter()

@@ -38,6 +38,7 @@ pub static MODULE: Module = Module {
             example: "hash::sha256_file(\"Cargo.toml\")",
             body: |call| {
                 let path = path::expand(&call.string(0)?);
+                call.session.run.inputs().file(&path);
                 Ok(call
                     .wait_ok(async move { workstation::sha256(&path).await })?
                     .into())

@@ -92,7 +92,7 @@ pub static MODULE: Module = Module {
                 Opt::new("bytes", Ty::Int, "32", "how many random bytes, 16 to 1024"),
                 Opt::new(
                     "encoding",
-                    Ty::Str,
+                    Ty::Choice(&["hex", "base64", "url"]),
                     "\"hex\"",
                     "`hex`, `base64` or `url` (base64 for URLs, without padding)",
                 ),
@@ -150,6 +150,7 @@ fn refuse_masked(text: &str) -> Result<(), Failure> {
 fn file(call: &mut Call) -> Result<Dynamic, Raise> {
     let shown = call.string(0)?;
     let path = path::expand(&shown);
+    call.session.run.inputs().file(&path);
     let facts = std::fs::metadata(&path).map_err(workstation::Error::io("read", &path))?;
     let mode = facts.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -160,7 +161,10 @@ fn file(call: &mut Call) -> Result<Dynamic, Raise> {
         .help(format!("run `chmod 600 {shown}`"))
         .into());
     }
-    let text = call.wait_ok(async move { workstation::read_text(&path).await })?;
+    let file = path.clone();
+    let text = call.wait_ok(async move { workstation::read_text(&file).await })?;
+    let inputs = call.session.run.inputs();
+    inputs.setting(&path, "", &text, true);
     Ok(super::keep_secret(call, without_line_end(&text)))
 }
 
@@ -195,15 +199,9 @@ fn random(call: &mut Call) -> Result<Dynamic, Raise> {
         })?;
     let bytes = workstation::random(count)?;
     let text = match call.opt_string("encoding").as_deref() {
-        None | Some("hex") => workstation::hex(&bytes),
         Some("base64") => STANDARD.encode(bytes),
         Some("url") => URL_SAFE_NO_PAD.encode(bytes),
-        Some(other) => {
-            return Err(wrong(format!(
-                "option `encoding` of `secret::random` is `hex`, `base64` or `url`, not `{other}`"
-            ))
-            .into());
-        }
+        _ => workstation::hex(&bytes),
     };
     Ok(super::keep_secret(call, text))
 }

@@ -45,7 +45,7 @@ pub static MODULE: Module = Module {
                 Opt::new("limit", Ty::Int, "16", "how many items run at once"),
                 Opt::new(
                     "on_error",
-                    Ty::Str,
+                    Ty::Choice(&["stop", "finish", "collect"]),
                     "\"stop\"",
                     "`stop`: start no further item after a failure; `finish`: run all, then fail; \
                      `collect`: never fail, return `#{ item, ok, value, error }` for each",
@@ -145,6 +145,22 @@ pub static MODULE: Module = Module {
             body: |call| Ok(call.session.run.is_plan().into()),
             ..Function::BASE
         },
+        Function {
+            name: "mark_production",
+            doc: "Says that the run is about production, where saving a file must not change anything: `--watch --apply` refuses \
+                  to go on, unless `--yes` was given.",
+            params: &[Param::new(
+                "what",
+                Ty::Str,
+                "what says so, such as \"`PRODUCTION` in `deploy.env`\"",
+            )],
+            example: "task::mark_production(\"`PRODUCTION` in `deploy.env`\")",
+            body: |call| {
+                call.session.run.mark_production(call.string(0)?);
+                Ok(Dynamic::UNIT)
+            },
+            ..Function::BASE
+        },
     ],
     types: &[],
 };
@@ -159,9 +175,7 @@ fn step(call: &mut Call) -> Result<Dynamic, Raise> {
         Ok(_) => StepOutcome::Ok,
         Err(Raise::Cancelled) => StepOutcome::Cancelled,
         Err(Raise::Script(error)) => match error.unwrap_inner() {
-            EvalAltResult::ErrorTerminated(..) if run.cancel().is_cancelled() => {
-                StepOutcome::Cancelled
-            }
+            EvalAltResult::ErrorTerminated(..) if run.is_cancelled() => StepOutcome::Cancelled,
             EvalAltResult::Exit(..) => StepOutcome::Ok,
             _ => StepOutcome::Failed,
         },
@@ -184,17 +198,9 @@ fn run_parallel(call: &mut Call) -> Result<Dynamic, Raise> {
     let body = call.callback(1)?;
     let limit = count(call, "limit", 16)?;
     let on_error = match call.opt_string("on_error").as_deref() {
-        None | Some("stop") => OnError::Stop,
         Some("finish") => OnError::Finish,
         Some("collect") => OnError::Collect,
-        Some(other) => {
-            return Err(Failure::usage(
-                "script.option",
-                format!("option `on_error` of `task::parallel` is \"{other}\""),
-            )
-            .help("it takes \"stop\", \"finish\" or \"collect\"")
-            .into());
-        }
+        _ => OnError::Stop,
     };
     let labels: Vec<String> = items
         .iter()
@@ -211,7 +217,7 @@ fn run_parallel(call: &mut Call) -> Result<Dynamic, Raise> {
         limit,
         stop,
     );
-    if call.session.run.cancel().is_cancelled() && !Context::shielded() {
+    if call.session.run.is_cancelled() && !Context::shielded() {
         return Err(Raise::Cancelled);
     }
     if on_error == OnError::Collect {

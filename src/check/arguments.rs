@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Expr, FnPtr, Map, Position, Stmt};
 use crate::diag::Failure;
 use crate::engine::call::unknown_option;
 use crate::engine::registry::{Function, Param};
-use crate::engine::ty::{Ty, describe};
+use crate::engine::ty::{Ty, describe, parse_duration};
 use crate::suggest::nearest;
 
 use super::View;
@@ -128,7 +128,7 @@ fn problems(unit: &Unit, function: &'static Function, owner: &str, args: &[Expr]
 }
 
 /// Where the options stand; see `engine::call`.
-fn options_index(function: &Function, args: &[Expr]) -> Option<usize> {
+pub fn options_index(function: &Function, args: &[Expr]) -> Option<usize> {
     if function.params.iter().all(|param| !param.optional) {
         return function.options_index(args.len());
     }
@@ -141,7 +141,7 @@ fn options_index(function: &Function, args: &[Expr]) -> Option<usize> {
 }
 
 /// The parameters that the other arguments are for.
-fn positional<'a>(
+pub fn positional<'a>(
     function: &'static Function,
     args: &'a [Expr],
     options: Option<usize>,
@@ -205,10 +205,16 @@ fn refuse(unit: &Unit, ty: Ty, value: &Expr) -> Option<String> {
                 | Ty::Duration
                 | Ty::Size
                 | Ty::Mode
+                | Ty::Choice(_)
         ))
         .then(|| format!("expected {}, got a string", ty.words())),
         Shown::Nothing => None,
     }
+}
+
+/// Whether the text itself shows the value, or its kind.
+pub fn is_shown(value: &Expr) -> bool {
+    !matches!(shown(value), Shown::Nothing)
 }
 
 fn shown(value: &Expr) -> Shown {
@@ -281,7 +287,10 @@ pub fn script(page: &mut Page, unit: &Unit, function: &Script, call: &Call, owne
                     page.error(Failure::new("script.option", message).help(help), key.pos);
                 }
                 Some((_, fallback)) => {
-                    if let Some((wanted, got)) = other_kind(fallback, value) {
+                    let wrong = other_kind(fallback, value)
+                        .or_else(|| other_closure((unit, fallback), (page.unit(), value)))
+                        .or_else(|| no_duration(fallback, value));
+                    if let Some((wanted, got)) = wrong {
                         let message = format!(
                             "option `{}` of `{name}`: expected {wanted}, got {got}",
                             key.as_str()
@@ -347,4 +356,29 @@ fn other_kind(fallback: &Expr, value: &Expr) -> Option<(String, String)> {
         let wanted = crate::diag::types::with_article(fallback.type_name());
         (wanted, describe(&value))
     })
+}
+
+/// Two closures with different numbers of parameters: the function calls the one as it would the other.
+fn other_closure(
+    (theirs, fallback): (&Unit, &Expr),
+    (own, value): (&Unit, &Expr),
+) -> Option<(String, String)> {
+    let count = |unit: &Unit, value: &Expr| {
+        let (closure, captured, _) = unit.closure(value)?;
+        u8::try_from(closure.params.len() - captured).ok()
+    };
+    let (wanted, got) = (count(theirs, fallback)?, count(own, value)?);
+    (wanted != got).then(|| (Ty::Callback(wanted).words(), format!("one with {got}")))
+}
+
+/// A text where the fallback is a duration.
+fn no_duration(fallback: &Expr, value: &Expr) -> Option<(String, String)> {
+    match (fallback, value) {
+        (Expr::StringConstant(fallback, _), Expr::StringConstant(value, _))
+            if parse_duration(fallback).is_ok() && parse_duration(value).is_err() =>
+        {
+            Some((Ty::Duration.words(), format!("the string \"{value}\"")))
+        }
+        _ => None,
+    }
 }

@@ -3,7 +3,6 @@
 use rhai::Ident;
 
 use crate::diag::Failure;
-use crate::diag::builtin;
 use crate::diag::names::{Asked, Known, Written};
 use crate::diag::span::Text;
 use crate::engine::known::known;
@@ -12,6 +11,7 @@ use crate::engine::registry::Function;
 use super::modules::Used;
 use super::page::Page;
 use super::program::{Script, Unit};
+use super::shape::{Kinds, Shape};
 use super::survey::{Call, Name, Survey, written as written_path};
 use super::{View, arguments};
 
@@ -32,18 +32,6 @@ pub fn check(view: &View, unit: usize, page: &mut Page, used: &mut Used) {
                 },
                 None => native(view, unit, page, call, first),
             },
-        }
-    }
-    for property in &survey.properties {
-        let handle = view
-            .program
-            .registry
-            .types()
-            .find(|ty| ty.name == property.receiver);
-        let known = handle.is_some_and(|ty| ty.properties.iter().any(|p| p.name == property.name));
-        if !known {
-            let failure = help(view, unit).property(property.name, property.receiver);
-            page.error(failure, property.at);
         }
     }
     for name in &survey.names {
@@ -78,11 +66,15 @@ fn method(view: &View, unit: usize, page: &mut Page, call: &Call) {
     if is_script {
         return;
     }
-    if let Some(receiver) = call.receiver {
-        return of_handle(view, unit, page, call, receiver);
+    let receiver = view
+        .inferred
+        .receiver(unit, call.at)
+        .filter(|shape| shape.is_definite());
+    let key = view.key(call.name);
+    if let Some(receiver) = receiver {
+        return of_kinds(view, unit, page, call, receiver);
     }
     // A closure in a map is called like a method.
-    let key = view.key(call.name);
     if view.names.has(call.name, count + 1) {
         if key != Some(true) {
             arguments::method(view, page, own, call);
@@ -97,33 +89,48 @@ fn method(view: &View, unit: usize, page: &mut Page, call: &Call) {
     }
 }
 
-/// A method of a handle whose type is known.
-fn of_handle(view: &View, unit: usize, page: &mut Page, call: &Call, receiver: &str) {
+/// A method of what is known to be of some kinds.
+fn of_kinds(view: &View, unit: usize, page: &mut Page, call: &Call, receiver: &Shape) {
     let count = call.args.len();
-    let fits = |function: &Function| (function.min_args()..=function.max_args()).contains(&count);
-    let bindings = view.program.registry.methods(call.name);
-    let own = bindings
-        .into_iter()
-        .find(|(ty, function)| ty.name == receiver && fits(function));
-    if let Some((_, function)) = own {
-        return arguments::native(
-            page,
-            page.unit(),
-            function,
-            &format!("{receiver}."),
-            call.args,
-        );
+    let is_closure = receiver.fields().and_then(|fields| fields.get(call.name));
+    if is_closure.is_some_and(|field| field.may_be(Kinds::CLOSURE)) || receiver.may_be(Kinds::ERROR)
+    {
+        return;
     }
-    let is_any = builtin::KEYWORDS.contains(&call.name)
-        || builtin::named(call.name)
-            .any(|function| function.is_of(receiver) && function.params.len() == count + 1);
-    if !is_any {
-        let asked = Asked {
-            receiver: Some(receiver),
-            ..asked(call, None)
-        };
-        page.error(help(view, unit).function(&asked), call.at);
+    let names: Vec<&str> = receiver
+        .kinds
+        .names()
+        .chain(receiver.handles.iter().copied())
+        .collect();
+    if names
+        .iter()
+        .any(|name| view.names.has_method(name, call.name, count))
+    {
+        if let Some(handle) = receiver.only_handle() {
+            let mut bindings = view.program.registry.methods(call.name);
+            if let Some((_, function)) =
+                bindings.find(|(ty, function)| ty.name == handle && takes(function, count))
+            {
+                arguments::native(
+                    page,
+                    page.unit(),
+                    function,
+                    &format!("{handle}."),
+                    call.args,
+                );
+            }
+        }
+        return;
     }
+    let asked = Asked {
+        receiver: names.last().copied(),
+        ..asked(call, None)
+    };
+    page.error(help(view, unit).function(&asked), call.at);
+}
+
+fn takes(function: &Function, count: usize) -> bool {
+    (function.min_args()..=function.max_args()).contains(&count)
 }
 
 fn imported(view: &View, unit: usize, page: &mut Page, call: &Call, target: usize) {

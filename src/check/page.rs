@@ -47,6 +47,13 @@ impl<'a> Page<'a> {
         }
     }
 
+    pub fn tell(&mut self, severity: Severity, failure: Failure, at: Position) {
+        match severity {
+            Severity::Warning => self.warning(failure, at),
+            _ => self.error(failure, at),
+        }
+    }
+
     /// Rhai refuses the script for a name that is not there: if no rule found that name, its own
     /// word stands.
     pub fn complete(&mut self, host: &Host) {

@@ -20,6 +20,7 @@ use crate::engine::source::{Source, without_shebang};
 use crate::explain::{Label, Severity};
 
 use super::finding::Finding;
+use super::infer::CHANGING;
 
 /// All scripts within reach, the entry first.
 pub struct Program {
@@ -39,6 +40,18 @@ pub struct Unit {
     pub functions: Vec<Script>,
     /// Variables that are given another value somewhere.
     pub assigned: HashSet<String>,
+    /// Variables in which something is changed somewhere.
+    pub mutated: HashSet<String>,
+    /// The script's own functions that are named without a call.
+    pub bare: HashSet<String>,
+    /// Keys of maps, as far as they are written out.
+    pub keys: HashSet<String>,
+    /// Words in its strings: columns in SQL, fields in JSON.
+    pub words: HashSet<String>,
+    /// Kinds of failure that it throws.
+    pub kinds: HashSet<String>,
+    /// Loaded for what is known of it, and not checked.
+    pub is_background: bool,
     /// Rhai knows of a variable or a module that is not there.
     pub incomplete: bool,
     ast: AST,
@@ -75,9 +88,45 @@ impl Program {
             program: &mut program,
             chain: Vec::new(),
             lenient: None,
+            is_background: false,
         };
         loader.unit(entry);
+        loader.background();
         program
+    }
+
+    /// Whether another script imports this one.
+    pub fn is_imported(&self, unit: usize) -> bool {
+        self.links.values().any(|target| *target == unit)
+    }
+
+    /// All units that import this one, also through others.
+    pub fn importers(&self, unit: usize) -> Vec<usize> {
+        let mut found = vec![unit];
+        let mut next = 0;
+        while let Some(target) = found.get(next).copied() {
+            for ((importer, _), leads) in &self.links {
+                if *leads == target && !found.contains(importer) {
+                    found.push(*importer);
+                }
+            }
+            next += 1;
+        }
+        found.retain(|found| *found != unit);
+        found.sort_unstable();
+        found
+    }
+
+    /// Kinds of failure that the scripts throw themselves.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.units
+            .iter()
+            .flat_map(|unit| unit.kinds.iter().map(String::as_str))
+    }
+
+    /// Whether any script has a map with this key.
+    pub fn has_key(&self, name: &str) -> bool {
+        self.units.iter().any(|unit| unit.keys.contains(name))
     }
 
     /// The unit that an import leads to, unless that could not be read.
@@ -94,6 +143,14 @@ impl Unit {
     /// The statements outside of functions.
     pub fn top(&self) -> &[Stmt] {
         self.ast.statements()
+    }
+
+    /// Whether it only defines: then others call its functions, also those that are not at hand.
+    pub fn is_library(&self) -> bool {
+        self.top().iter().all(|statement| match statement {
+            Stmt::Var(_, flags, _) => flags.contains(ASTFlags::CONSTANT),
+            other => matches!(other, Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..)),
+        })
     }
 
     /// Names that `global::` reaches.
@@ -160,6 +217,32 @@ impl Unit {
         }
     }
 
+    /// The strings that are cases of the `switch` whose value stands at `at`, with their places.
+    pub fn cases(&self, at: Position) -> Vec<(String, Position)> {
+        let text = Text::new(&self.source.text);
+        let cases = text
+            .offset(at)
+            .map(|offset| text.cases(offset))
+            .unwrap_or_default();
+        let place = |span: &std::ops::Range<usize>| {
+            let (line, column) = text.line_column(span.start);
+            let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+            Position::new(number(line), number(column))
+        };
+        cases
+            .into_iter()
+            .map(|(case, span)| (case, place(&span)))
+            .collect()
+    }
+
+    /// Where the function of this name is defined first.
+    pub fn definition(&self, name: &str) -> Option<Position> {
+        let text = Text::new(&self.source.text);
+        let (line, column) = text.line_column(text.definition(name)?);
+        let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        Some(Position::new(number(line), number(column)))
+    }
+
     /// Functions that have a name.
     pub fn named(&self) -> impl Iterator<Item = &Script> {
         self.functions
@@ -180,9 +263,30 @@ struct Loader<'a> {
     /// Ids of the scripts whose imports are being followed.
     chain: Vec<String>,
     lenient: Option<Engine>,
+    is_background: bool,
 }
 
 impl Loader<'_> {
+    /// What standard modules are handed is what these two make.
+    fn background(&mut self) {
+        if !self
+            .program
+            .units
+            .iter()
+            .any(|unit| unit.id().starts_with("std/"))
+        {
+            return;
+        }
+        self.is_background = true;
+        let before = self.program.findings.len();
+        for name in ["std/config", "std/cluster"] {
+            if let Ok(found) = self.host.resolver().find(name, None) {
+                self.unit(&found);
+            }
+        }
+        self.program.findings.truncate(before);
+    }
+
     /// Loads one script and what it imports; `None` if it cannot be parsed.
     fn unit(&mut self, found: &Found) -> Option<usize> {
         if let Some(index) = self.program.by_id.get(&found.id) {
@@ -191,12 +295,19 @@ impl Loader<'_> {
         let (ast, incomplete) = self.parse(found)?;
         let source = self.host.sources().get(&found.id)?;
         let imports = imports(&ast);
+        let facts = facts(&ast);
         let index = self.program.units.len();
         self.program.by_id.insert(found.id.clone(), index);
         self.program.units.push(Unit {
             source: source.clone(),
             functions: functions(&ast),
-            assigned: assigned(&ast),
+            assigned: facts.assigned,
+            mutated: facts.mutated,
+            bare: facts.bare,
+            keys: facts.keys,
+            words: facts.words,
+            kinds: facts.kinds,
+            is_background: self.is_background,
             incomplete,
             ast,
         });
@@ -284,17 +395,94 @@ pub(super) fn syntax(error: &EvalAltResult, id: &str, text: &Text, registry: Reg
     }
 }
 
-fn assigned(ast: &AST) -> HashSet<String> {
-    let mut found = HashSet::new();
+/// What a walk through the whole tree gathers.
+#[derive(Default)]
+struct Facts {
+    assigned: HashSet<String>,
+    mutated: HashSet<String>,
+    bare: HashSet<String>,
+    keys: HashSet<String>,
+    kinds: HashSet<String>,
+    words: HashSet<String>,
+}
+
+fn facts(ast: &AST) -> Facts {
+    let functions: HashSet<&str> = ast.iter_functions().map(|function| function.name).collect();
+    let mut facts = Facts::default();
     ast.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Stmt(Stmt::Assignment(parts))) = path.last()
-            && let Expr::Variable(variable, ..) = &parts.1.lhs
-        {
-            found.insert(variable.1.to_string());
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::Assignment(parts))) => match &parts.1.lhs {
+                Expr::Variable(variable, ..) => {
+                    facts.assigned.insert(variable.1.to_string());
+                }
+                target => {
+                    facts.mutated.extend(root(target).map(str::to_owned));
+                    facts.keys.extend(last_key(target).map(str::to_owned));
+                }
+            },
+            Some(ASTNode::Expr(Expr::Dot(pair, ..))) if changes(&pair.rhs) => {
+                facts.mutated.extend(root(&pair.lhs).map(str::to_owned));
+            }
+            // A variable that is declared around has an index.
+            Some(ASTNode::Expr(Expr::Variable(variable, None, _)))
+                if variable.2.is_empty()
+                    && variable.0.is_none()
+                    && functions.contains(variable.1.as_str()) =>
+            {
+                facts.bare.insert(variable.1.to_string());
+            }
+            Some(ASTNode::Expr(Expr::FnCall(call, _))) if call.name == "Fn" => {
+                if let Some(Expr::StringConstant(name, _)) = call.args.first() {
+                    facts.bare.insert(name.to_string());
+                }
+            }
+            Some(ASTNode::Expr(Expr::StringConstant(text, _))) => {
+                let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                facts
+                    .words
+                    .extend(words.filter(|word| word.len() > 1).map(str::to_owned));
+            }
+            Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                for (key, value) in &map.0 {
+                    facts.keys.insert(key.as_str().to_owned());
+                    if let (true, Expr::StringConstant(kind, _)) = (key.as_str() == "kind", value) {
+                        facts.kinds.insert(kind.to_string());
+                    }
+                }
+            }
+            _ => {}
         }
         true
     });
-    found
+    facts
+}
+
+/// The variable that a chain of dots and brackets begins with.
+fn root(target: &Expr) -> Option<&str> {
+    match target {
+        Expr::Variable(variable, ..) if variable.2.is_empty() => Some(&variable.1),
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => root(&pair.lhs),
+        _ => None,
+    }
+}
+
+/// The key that an assignment to `value.key` or `value["key"]` sets.
+pub(super) fn last_key(target: &Expr) -> Option<&str> {
+    match target {
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => last_key(&pair.rhs),
+        Expr::Property(property, _) => Some(&property.2),
+        Expr::StringConstant(key, _) => Some(key),
+        _ => None,
+    }
+}
+
+/// Whether a link of a chain is a method that changes what it is called on.
+fn changes(link: &Expr) -> bool {
+    match link {
+        Expr::MethodCall(call, _) => CHANGING.contains(&call.name.as_str()),
+        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => changes(&pair.lhs) || changes(&pair.rhs),
+        _ => false,
+    }
 }
 
 fn imports(ast: &AST) -> Vec<Written> {

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use rhai::{Expr, Ident, Position};
 
-use crate::engine::registry::Registry;
-
 use super::program::Unit;
 use super::walk::Walker;
 
@@ -21,8 +19,11 @@ pub struct Survey<'a> {
     pub escapes: Vec<Escape<'a>>,
     /// The script's functions, named as values.
     pub bare: Vec<Position>,
-    /// Properties that are read of handles whose type the text shows.
-    pub properties: Vec<Property<'a>>,
+    pub variables: Vec<Variable<'a>>,
+    /// What stands behind a statement that never ends.
+    pub unreachable: Vec<Position>,
+    /// Variables that closures read of what is around them.
+    pub captured: Vec<(&'a str, Position)>,
     /// Keys of maps, and whether a closure was seen under them.
     pub keys: BTreeMap<&'a str, bool>,
 }
@@ -35,8 +36,6 @@ pub struct Call<'a> {
     pub at: Position,
     pub args: &'a [Expr],
     pub method: bool,
-    /// The type of handle that a method is called on, where the text shows it.
-    pub receiver: Option<&'static str>,
     /// The import that gave the first module of the path.
     pub import: Option<usize>,
     /// A variable of that name is visible.
@@ -46,11 +45,17 @@ pub struct Call<'a> {
     pub given: Vec<usize>,
 }
 
-/// A property that is read.
-pub struct Property<'a> {
+/// A variable or a constant that a script declares.
+pub struct Variable<'a> {
     pub name: &'a str,
     pub at: Position,
-    pub receiver: &'static str,
+    pub is_used: bool,
+    /// At the top, where `global::` and importers may read it.
+    pub is_top_constant: bool,
+    pub is_exported: bool,
+    /// Where it hides another one of the same body that is read again behind it.
+    pub hides: Option<usize>,
+    pub is_hiding: bool,
 }
 
 /// A name read as a value.
@@ -95,8 +100,8 @@ pub enum How<'a> {
 }
 
 impl<'a> Survey<'a> {
-    pub fn of(unit: &'a Unit, registry: Registry) -> Survey<'a> {
-        Walker::new(unit, registry).walk()
+    pub fn of(unit: &'a Unit) -> Survey<'a> {
+        Walker::new(unit).walk()
     }
 
     /// Whether what stands within the closure `inner` stands within the closure `outer` too.

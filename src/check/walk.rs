@@ -5,26 +5,33 @@
 
 use rhai::{ASTFlags, Expr, FnCallExpr, Ident, Position, Stmt};
 
-use crate::engine::registry::Registry;
-
-use super::program::{Script, Unit};
-use super::survey::{Call, Closure, Escape, How, Import, Name, Survey};
+use super::program::{Script, Unit, last_key};
+use super::survey::{Call, Closure, Escape, How, Import, Name, Survey, Variable};
 
 /// Closures that a value is or holds.
 type Held = Vec<usize>;
 
 /// A name that is visible.
-pub(super) enum Entry<'a> {
-    Variable(&'a str, Held, Option<&'static str>),
+enum Entry<'a> {
+    Variable(&'a str, Held, Declared),
     Alias(&'a str, usize),
+}
+
+/// Where a visible variable was declared.
+#[derive(Clone, Copy)]
+struct Declared {
+    /// Its number in the survey; parameters have none.
+    number: Option<usize>,
+    depth: usize,
+    /// The closure that it stands in.
+    within: Option<usize>,
 }
 
 /// Walks a script and writes down what it says.
 pub struct Walker<'a> {
     unit: &'a Unit,
-    pub(super) registry: Registry,
-    pub(super) survey: Survey<'a>,
-    pub(super) scope: Vec<Entry<'a>>,
+    survey: Survey<'a>,
+    scope: Vec<Entry<'a>>,
     /// Blocks around, functions included.
     depth: usize,
     function: Option<&'a Script>,
@@ -32,10 +39,9 @@ pub struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub fn new(unit: &'a Unit, registry: Registry) -> Walker<'a> {
+    pub fn new(unit: &'a Unit) -> Walker<'a> {
         Walker {
             unit,
-            registry,
             survey: Survey::default(),
             scope: Vec::new(),
             depth: 0,
@@ -70,10 +76,9 @@ impl<'a> Walker<'a> {
     }
 
     fn parameters(&mut self, names: &'a [String]) {
-        let entries = names
-            .iter()
-            .map(|name| Entry::Variable(name, Held::new(), None));
-        self.scope.extend(entries);
+        for name in names {
+            self.declare(name, Held::new());
+        }
     }
 
     fn block<'b>(&mut self, statements: impl IntoIterator<Item = &'a Stmt>) -> Held {
@@ -88,8 +93,15 @@ impl<'a> Walker<'a> {
     /// Walks statements; the value of the last is theirs.
     fn statements(&mut self, statements: impl IntoIterator<Item = &'a Stmt>) -> Held {
         let mut held = Held::new();
+        let mut ended = false;
         for statement in statements {
+            let is_there = !matches!(statement, Stmt::Noop(_) | Stmt::Share(_));
+            if ended && is_there {
+                self.survey.unreachable.push(statement.position());
+                ended = false;
+            }
             held = self.statement(statement);
+            ended |= ends(statement);
         }
         held
     }
@@ -97,7 +109,7 @@ impl<'a> Walker<'a> {
     fn statement(&mut self, statement: &'a Stmt) -> Held {
         match statement {
             Stmt::Expr(value) => return self.value(value),
-            Stmt::FnCall(call, at) => self.call(call, *at, None),
+            Stmt::FnCall(call, at) => self.call(call, *at, false),
             Stmt::Block(block) => return self.block(block.statements()),
             Stmt::If(flow, _) => {
                 self.value(&flow.expr);
@@ -143,9 +155,7 @@ impl<'a> Walker<'a> {
                 if flags.contains(ASTFlags::EXPORTED) {
                     self.export(&held, name);
                 }
-                let fixed = !self.unit.assigned.contains(name);
-                let ty = self.type_of(&parts.1).filter(|_| fixed);
-                self.scope.push(Entry::Variable(name, held, ty));
+                self.variable_declared(name, parts.0.pos, held, *flags);
             }
             Stmt::Assignment(parts) => self.assignment(&parts.1.lhs, &parts.1.rhs),
             Stmt::BreakLoop(Some(value), ..) => {
@@ -165,7 +175,7 @@ impl<'a> Walker<'a> {
             }
             Stmt::Import(parts, at) => self.import(&parts.0, parts.1.as_str(), *at),
             Stmt::Export(parts, _) => {
-                let held = self.variable(parts.0.as_str()).unwrap_or_default();
+                let held = self.used(parts.0.as_str()).unwrap_or_default();
                 let (name, alias) = (parts.0.as_str(), parts.1.as_str());
                 self.export(&held, if alias.is_empty() { name } else { alias });
             }
@@ -217,11 +227,58 @@ impl<'a> Walker<'a> {
     }
 
     fn declare(&mut self, name: &'a str, held: Held) {
-        self.scope.push(Entry::Variable(name, held, None));
+        let declared = Declared {
+            number: None,
+            depth: self.depth,
+            within: self.within,
+        };
+        self.scope.push(Entry::Variable(name, held, declared));
+    }
+
+    fn variable_declared(&mut self, name: &'a str, at: Position, held: Held, flags: ASTFlags) {
+        let hidden = self.scope.iter().rev().find_map(|entry| match entry {
+            Entry::Variable(other, _, declared) if *other == name => Some(*declared),
+            _ => None,
+        });
+        let hides =
+            hidden.filter(|hidden| hidden.depth < self.depth && hidden.within == self.within);
+        let declared = Declared {
+            number: Some(self.survey.variables.len()),
+            depth: self.depth,
+            within: self.within,
+        };
+        self.survey.variables.push(Variable {
+            name,
+            at,
+            is_used: false,
+            is_top_constant: self.depth == 0 && flags.contains(ASTFlags::CONSTANT),
+            is_exported: flags.contains(ASTFlags::EXPORTED),
+            hides: hides.and_then(|hidden| hidden.number),
+            is_hiding: false,
+        });
+        self.scope.push(Entry::Variable(name, held, declared));
+    }
+
+    /// What a variable that is read holds.
+    fn used(&mut self, name: &str) -> Option<Held> {
+        let (held, number) = self.scope.iter().rev().find_map(|entry| match entry {
+            Entry::Variable(declared, held, at) if *declared == name => {
+                Some((held.clone(), at.number))
+            }
+            _ => None,
+        })?;
+        if let Some(number) = number {
+            for (index, variable) in self.survey.variables.iter_mut().enumerate() {
+                variable.is_used |= index == number;
+                // What it hid is read, so its own block is over.
+                variable.is_hiding |= variable.hides == Some(number);
+            }
+        }
+        Some(held)
     }
 
     /// Walks an expression; what it returns are the closures that its value is or holds.
-    pub(super) fn value(&mut self, value: &'a Expr) -> Held {
+    fn value(&mut self, value: &'a Expr) -> Held {
         if let Some((closure, captured, at)) = self.unit.closure(value) {
             return vec![self.closure(closure, captured, at)];
         }
@@ -260,13 +317,9 @@ impl<'a> Walker<'a> {
             Expr::And(parts, _) | Expr::Or(parts, _) | Expr::Coalesce(parts, _) => {
                 self.values(parts.iter());
             }
-            Expr::FnCall(call, at) => self.call(call, *at, None),
-            Expr::MethodCall(call, at) => self.call(call, *at, Some(None)),
-            Expr::Dot(pair, ..) => {
-                self.value(&pair.lhs);
-                self.chain(self.type_of(&pair.lhs), &pair.rhs);
-            }
-            Expr::Index(pair, ..) => {
+            Expr::FnCall(call, at) => self.call(call, *at, false),
+            Expr::MethodCall(call, at) => self.call(call, *at, true),
+            Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
                 self.value(&pair.lhs);
                 self.value(&pair.rhs);
             }
@@ -281,13 +334,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// `method` holds the type of the receiver, if the call has one.
-    pub(super) fn call(
-        &mut self,
-        call: &'a FnCallExpr,
-        at: Position,
-        method: Option<Option<&'static str>>,
-    ) {
+    fn call(&mut self, call: &'a FnCallExpr, at: Position, method: bool) {
         let given: Held = call.args.iter().flat_map(|arg| self.value(arg)).collect();
         let name = call.name.as_str();
         if call.is_operator_call()
@@ -302,8 +349,7 @@ impl<'a> Walker<'a> {
             name,
             at,
             args: &call.args,
-            method: method.is_some(),
-            receiver: method.flatten(),
+            method,
             import,
             is_variable: self.variable(name).is_some(),
             within: self.within,
@@ -313,7 +359,14 @@ impl<'a> Walker<'a> {
 
     /// A variable that is read: what it holds, or a name that nothing declares.
     fn read(&mut self, name: &'a str, at: Position) -> Held {
-        if let Some(held) = self.variable(name) {
+        let outside = self.scope.iter().rev().find_map(|entry| match entry {
+            Entry::Variable(declared, _, at) if *declared == name => Some(at.within != self.within),
+            _ => None,
+        });
+        if outside == Some(true) {
+            self.survey.captured.push((name, at));
+        }
+        if let Some(held) = self.used(name) {
             return held;
         }
         if self.unit.named().any(|function| function.name == name) {
@@ -382,12 +435,16 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The key that an assignment to `value.key` or `value["key"]` sets.
-fn last_key(target: &Expr) -> Option<&str> {
-    match target {
-        Expr::Dot(pair, ..) | Expr::Index(pair, ..) => last_key(&pair.rhs),
-        Expr::Property(property, _) => Some(&property.2),
-        Expr::StringConstant(key, _) => Some(key),
-        _ => None,
+/// Whether what follows a statement is never reached.
+fn ends(statement: &Stmt) -> bool {
+    let is_exit = |call: &FnCallExpr| call.name == "exit" && call.namespace.path.is_empty();
+    let last = |block: &[Stmt]| block.iter().any(ends);
+    match statement {
+        Stmt::Return(..) | Stmt::BreakLoop(..) => true,
+        Stmt::FnCall(call, _) => is_exit(call),
+        Stmt::Expr(value) => matches!(&**value, Expr::FnCall(call, _) if is_exit(call)),
+        Stmt::Block(block) => last(block.statements()),
+        Stmt::If(flow, _) => last(flow.body.statements()) && last(flow.branch.statements()),
+        _ => false,
     }
 }

@@ -91,6 +91,18 @@ pub struct RunArgs {
     #[arg(long)]
     pub trace: bool,
 
+    /// Stay, and check and plan again whenever a file that the script reads is saved.
+    #[arg(short, long, conflicts_with = "timeout")]
+    pub watch: bool,
+
+    /// With --watch: make the changes that a plan shows, after asking.
+    #[arg(long)]
+    pub apply: bool,
+
+    /// With --plan: save the plan for `e2bscript apply`.
+    #[arg(long, value_name = "FILE", requires = "plan", conflicts_with = "watch")]
+    pub out: Option<PathBuf>,
+
     /// Record unknown host keys instead of refusing them; changed keys are refused always.
     #[arg(long, env = "E2BSCRIPT_ACCEPT_NEW_HOST_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub accept_new_host_keys: bool,
@@ -119,16 +131,133 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check and plan a script again whenever a file that it reads is saved.
+    Watch(WatchArgs),
+    /// Run a script as a saved plan shows it.
+    Apply(ApplyArgs),
     /// Find mistakes in scripts without running them.
     Check(CheckArgs),
     /// Run the tests of scripts: files `*.test.rhai`.
     Test(TestArgs),
+    /// Lay scripts out: indentation, blanks, empty lines; comments and line breaks stay.
+    Fmt(FmtArgs),
     /// See, take over and compare standard modules.
     Std(StdArgs),
     /// Read the reference manual: modules, functions, options, kinds of failure.
     Docs(DocsArgs),
+    /// Say what a kind of failure means, what usually causes it, and what to do.
+    Explain(ExplainArgs),
+    /// Try out the script language on a cluster, line by line.
+    Repl(ReplArgs),
+    /// Write the script API as `.d.rhai` files, for editors.
+    Definitions(DirectoryArgs),
+    /// Write pages for `man`.
+    Man(DirectoryArgs),
     /// Print a completion script for a shell.
-    Completions { shell: clap_complete::Shell },
+    Completions { shell: Shell },
+    /// Candidates for the shells' completion scripts.
+    #[command(name = "__complete", hide = true)]
+    Complete(CompleteArgs),
+}
+
+/// Shells that words can be completed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Args, Debug)]
+pub struct CompleteArgs {
+    /// The words so far, the program's name first, the word to complete last.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The kind, such as `ssh.auth`, or its area, such as `ssh`; all kinds are listed when it is left out.
+    pub kind: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct DirectoryArgs {
+    /// Where to; it is made if it is not there.
+    pub directory: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplArgs {
+    /// The cluster that `c` stands for.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "E2BSCRIPT_ENV_FILE",
+        default_value = "deploy.env"
+    )]
+    pub env_file: PathBuf,
+    /// Write nothing: changes are shown as diffs.
+    #[arg(short = 'n', long, visible_alias = "dry-run")]
+    pub plan: bool,
+    /// Work on these hosts only: names or patterns, `!` excludes, separated by commas.
+    #[arg(short, long, value_name = "HOSTS", env = "E2BSCRIPT_LIMIT")]
+    pub limit: Vec<String>,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR")]
+    pub std_dirs: Vec<PathBuf>,
+    /// Say more: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Record unknown host keys instead of refusing them; changed keys are refused always.
+    #[arg(long, env = "E2BSCRIPT_ACCEPT_NEW_HOST_KEYS", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub accept_new_host_keys: bool,
+    /// SSH client configuration instead of `~/.ssh/config`; `none` for none.
+    #[arg(short = 'F', long, value_name = "FILE", env = "E2BSCRIPT_SSH_CONFIG")]
+    pub ssh_config: Option<PathBuf>,
+    /// Keep no history of what is typed, and no record of the run.
+    #[arg(long)]
+    pub no_history: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(override_usage = "e2bscript watch [OPTIONS] SCRIPT [SCRIPT ARGUMENTS]")]
+pub struct WatchArgs {
+    #[command(flatten)]
+    pub options: RunArgs,
+    /// Script to watch: a file, or the name of one in `scripts/` or built in.
+    #[arg(value_name = "SCRIPT")]
+    pub script: String,
+}
+
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// What `--plan --out FILE` wrote.
+    pub file: PathBuf,
+    /// Print events as JSON lines on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Say more: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less: failures and results only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Answer questions with yes.
+    #[arg(short, long, env = "E2BSCRIPT_YES", value_parser = clap::builder::FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub yes: bool,
+    /// When to use colour.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub color: Color,
+    /// Show connections, round trips and bytes at the end.
+    #[arg(long)]
+    pub stats: bool,
+    /// Keep no record of the run.
+    #[arg(long)]
+    pub no_journal: bool,
 }
 
 #[derive(Args, Debug)]
@@ -138,12 +267,35 @@ pub struct CheckArgs {
     /// Take standard modules from here first.
     #[arg(long = "std", value_name = "DIR")]
     pub std_dirs: Vec<PathBuf>,
-    /// Print findings as JSON lines on stdout.
+    /// How findings are printed on stdout: as a report for people, or as one line of JSON each.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = MessageFormat::Human)]
+    pub message_format: MessageFormat,
+    /// The same as --message-format=json.
     #[arg(long)]
     pub json: bool,
     /// When to use colour.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,
+}
+
+/// `--message-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct FmtArgs {
+    /// Scripts, directories with scripts, or - for standard input; all scripts of the project when there are none.
+    pub files: Vec<String>,
+    /// Write nothing: name what is not laid out, and exit with 3 if anything is.
+    #[arg(long)]
+    pub check: bool,
+    /// Write nothing: show what would change.
+    #[arg(long)]
+    pub diff: bool,
 }
 
 #[derive(Args, Debug)]
@@ -198,23 +350,58 @@ pub struct DocsArgs {
 pub struct StdArgs {
     #[command(subcommand)]
     pub command: StdCommand,
+    /// Take standard modules from here first.
+    #[arg(long = "std", value_name = "DIR", global = true)]
+    pub std_dirs: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum StdCommand {
     /// List standard modules, and where each comes from.
     List,
-    /// Print a standard module.
-    Show { module: String },
+    /// Print a standard module as it is in force.
+    Show {
+        module: String,
+        /// Print the built-in module, also where a copy is in force.
+        #[arg(long)]
+        built_in: bool,
+    },
     /// Copy a standard module into the project's `stdlib/`, to be changed there.
+    ///
+    /// The text it came from is kept in `stdlib/.base/`, for later comparisons and updates: commit both.
     Eject {
         module: String,
         /// Replace a copy that is there already.
         #[arg(long)]
         force: bool,
     },
-    /// Show how the copy in force differs from the built-in module.
-    Diff { module: String },
+    /// Show how copies differ from the built-in modules.
+    Diff {
+        /// The module; all copies in force when it is left out.
+        module: Option<String>,
+        /// Show what you changed since you took it over.
+        #[arg(long)]
+        mine: bool,
+        /// Show what the program changed since you took it over.
+        #[arg(long, conflicts_with = "mine")]
+        built_in: bool,
+    },
+    /// Show how every copy stands to the built-in module, and what comes next.
+    Status,
+    /// Bring what the program changed since into your copies.
+    ///
+    /// A three-way merge. Where you and the program changed the same lines both versions stay, between marks, for you
+    /// to decide (exit code 7), and your text as it was is kept in `stdlib/.base/`.
+    Update {
+        /// The module; all copies that the program has changed since when it is left out.
+        module: Option<String>,
+        /// The text that the copy came from, where `stdlib/.base/` does not have it.
+        #[arg(long, value_name = "FILE", requires = "module")]
+        base: Option<PathBuf>,
+        /// Show what would change; write nothing.
+        #[arg(short = 'n', long)]
+        plan: bool,
+    },
 }
 
 impl RunArgs {
@@ -266,6 +453,8 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
                 own.push(word);
                 own.extend(words.next());
             }
+            // Its command line is that of a run.
+            Kind::Command if text == "watch" => own.insert(1, word),
             Kind::Command => {
                 own.push(word);
                 own.extend(words);
@@ -281,7 +470,8 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     (own, rest)
 }
 
-enum Kind {
+/// What a word of the command line is.
+pub(super) enum Kind {
     Own,
     OwnWithValue,
     Command,
@@ -289,7 +479,7 @@ enum Kind {
     Rest,
 }
 
-fn kind_of(command: &clap::Command, word: &str, script_seen: bool) -> Kind {
+pub(super) fn kind_of(command: &clap::Command, word: &str, script_seen: bool) -> Kind {
     if !word.starts_with('-') || word == "-" {
         return match script_seen {
             true => Kind::Rest,
@@ -367,6 +557,19 @@ mod tests {
         let cli = parsed("e2bscript x -- --plan");
         assert!(!cli.options.plan);
         assert_eq!(cli.script_args, ["--", "--plan"]);
+    }
+
+    #[test]
+    fn a_watched_script_has_the_options_and_arguments_of_a_run() {
+        let cli = parsed("e2bscript --limit api-1 watch -v deploy.rhai --apply --only api");
+        let Some(Command::Watch(watch)) = cli.command else {
+            panic!("{cli:?}");
+        };
+        assert_eq!(watch.script, "deploy.rhai");
+        assert!(watch.options.apply && watch.options.verbose == 1);
+        assert_eq!(watch.options.limit, ["api-1"]);
+        assert_eq!(cli.script_args, ["--only", "api"]);
+        assert!(parsed("e2bscript deploy.rhai --watch").options.watch);
     }
 
     #[test]

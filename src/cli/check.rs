@@ -12,7 +12,7 @@ use crate::explain::{RenderOptions, Severity, render_diagnostic};
 use crate::report::{ColorChoice, Level, Mode, Reporter, width_of};
 use crate::run::Run;
 
-use super::args::CheckArgs;
+use super::args::{CheckArgs, MessageFormat};
 use super::run::{env, library, refuse};
 
 /// Checks the named scripts, or everything built in, and returns the exit code: 3 after an error.
@@ -92,7 +92,7 @@ fn print(args: &CheckArgs, host: &Host, findings: &[Finding]) -> Result<(), Fail
     let mut text = String::new();
     for finding in findings {
         let report = finding.diagnostic();
-        if args.json {
+        if args.json || args.message_format == MessageFormat::Json {
             let line = serde_json::to_string(&report)
                 .map_err(|error| Failure::from_error("internal", &error).class(Class::Internal))?;
             text.push_str(&line);
@@ -124,10 +124,47 @@ fn counted(count: usize, what: &str) -> String {
     }
 }
 
+/// What a check of a script says.
+pub struct Verdict {
+    /// Why it must not run, with the report of all its mistakes.
+    pub refusal: Option<(Failure, String)>,
+    /// A line for each thing that is suspicious.
+    pub warnings: Vec<String>,
+    pub summary: String,
+}
+
+/// Checks a script, warnings included.
+pub fn verdict(host: &Host, script: &Found, look: RenderOptions) -> Verdict {
+    let findings = find(host, REGISTRY, script);
+    let (errors, rest): (Vec<Finding>, Vec<Finding>) = findings
+        .into_iter()
+        .partition(|finding| finding.severity == Severity::Error);
+    let warnings: Vec<String> = rest
+        .iter()
+        .filter(|finding| finding.severity == Severity::Warning)
+        .map(|finding| format!("{}: {}", finding.place, finding.message))
+        .collect();
+    let summary = match (errors.len(), warnings.len()) {
+        (0, 0) => "nothing found".to_owned(),
+        (0, some) => counted(some, "warning"),
+        (some, 0) => counted(some, "error"),
+        (some, more) => format!("{}, {}", counted(some, "error"), counted(more, "warning")),
+    };
+    Verdict {
+        refusal: refusal(host, errors, look),
+        warnings,
+        summary,
+    }
+}
+
 /// Why a script must not run, with the report of all its mistakes; warnings do not stop it.
 pub fn before_run(host: &Host, script: &Found, look: RenderOptions) -> Option<(Failure, String)> {
     let mut errors = find(host, REGISTRY, script);
     errors.retain(|finding| finding.severity == Severity::Error);
+    refusal(host, errors, look)
+}
+
+fn refusal(host: &Host, errors: Vec<Finding>, look: RenderOptions) -> Option<(Failure, String)> {
     let reports: Vec<String> = errors
         .iter()
         .map(|finding| render_diagnostic(&finding.diagnostic(), host.sources(), look))

@@ -1,9 +1,10 @@
 //! `e2bscript docs`: the reference manual, in the terminal or as files.
 
 use ::std::io;
-use ::std::path::Path;
+use ::std::path::{Path, PathBuf};
 
 use super::args::DocsArgs;
+use super::pages::write_all;
 use super::run::{library, refuse};
 use crate::bindings::REGISTRY;
 use crate::diag::Failure;
@@ -44,9 +45,11 @@ fn list(pages: &[Page]) -> String {
 
 /// The files of the manual, with their names.
 fn files(pages: &[Page]) -> Vec<(String, String)> {
-    let index = ("README.md".to_owned(), manual::index(pages));
+    let errors = manual::errors::pages(REGISTRY);
+    let index = ("README.md".to_owned(), manual::index(pages, &errors));
     let others = pages
         .iter()
+        .chain(&errors)
         .map(|page| (format!("{}.md", page.name), page.text.clone()));
     ::std::iter::once(index).chain(others).collect()
 }
@@ -56,30 +59,26 @@ fn write(directory: &Path, pages: &[Page]) -> Result<(), Failure> {
         Failure::new("docs.write", format!("cannot write `{}`", path.display()))
             .cause(error.to_string())
     };
-    ::std::fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
-    for (name, text) in files(pages) {
-        let path = directory.join(name);
-        ::std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
-    }
-    for path in strangers(directory, pages) {
+    write_all(directory, &files(pages), "docs.write")?;
+    for (_, path) in strangers(directory, pages) {
         ::std::fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
     }
     Ok(())
 }
 
-/// Pages in the directory that the manual does not have (any more).
-fn strangers(directory: &Path, pages: &[Page]) -> Vec<::std::path::PathBuf> {
+/// Pages in the directory that the manual does not have (any more), with their names in it.
+fn strangers(directory: &Path, pages: &[Page]) -> Vec<(String, PathBuf)> {
     let known: Vec<String> = files(pages).into_iter().map(|(name, _)| name).collect();
-    let entries = ::std::fs::read_dir(directory).into_iter().flatten();
-    let mut found: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| !known.iter().any(|known| known == name))
-        })
-        .collect();
+    let mut found = Vec::new();
+    for folder in ["", "errors/"] {
+        let entries = ::std::fs::read_dir(directory.join(folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            let name = format!("{folder}{}", entry.file_name().to_string_lossy());
+            if name.ends_with(".md") && !known.contains(&name) {
+                found.push((name, entry.path()));
+            }
+        }
+    }
     found.sort();
     found
 }
@@ -97,8 +96,8 @@ fn check(directory: &Path, pages: &[Page]) -> Result<(), Failure> {
         .collect();
     stale.extend(
         strangers(directory, pages)
-            .iter()
-            .filter_map(|path| path.file_name()?.to_str().map(str::to_owned)),
+            .into_iter()
+            .map(|(name, _)| name),
     );
     if stale.is_empty() {
         return Ok(());

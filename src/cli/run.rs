@@ -1,93 +1,171 @@
 //! `e2bscript SCRIPT`: check the script, run it, report how it ended.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rhai::Dynamic;
+use tokio::runtime::{Handle, Runtime};
 
 use crate::bindings::REGISTRY;
 use crate::diag::scan::{Kind, pieces};
 use crate::diag::{Class, Failure};
 use crate::engine::context;
-use crate::engine::library::{Library, Override};
+use crate::engine::library::{Found, Library, Override};
 use crate::engine::raise::failure_of;
 use crate::engine::value::{self, Secrets};
 use crate::engine::{Host, Outcome, Session, Settings};
 use crate::explain::{RenderOptions, render, render_failure};
-use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity};
+use crate::report::{ConsoleOptions, Event, Level, LineSink, Mode, Reporter, Verbosity};
 use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
 
 use super::args::RunArgs;
 use super::check::before_run;
+use super::save;
 
 /// Runs `script` and returns the exit code.
 pub fn run(args: &RunArgs, script: &str, script_args: &[String]) -> u8 {
-    let id = RunId::new();
     let console = console(args);
-    let started = start(args, script, script_args, id.clone(), &console);
-    let (runtime, run) = match started {
+    let started = runtime().and_then(|runtime| {
+        let start = Start {
+            journal: !args.no_journal,
+            ..Start::new(args, script, script_args, &console)
+        };
+        start
+            .start(runtime.handle())
+            .map(|started| (runtime, started))
+    });
+    let (runtime, started) = match started {
         Ok(started) => started,
         Err(failure) => {
-            let reporter = Reporter::builder(id.as_str()).console(console).build();
-            return refuse(&reporter, &failure);
+            let reporter = Reporter::builder(RunId::new().as_str());
+            return refuse(&reporter.console(console).build(), &failure);
         }
     };
-    let result = execute(args, script, &run);
-    let code = run.finish(
-        result
-            .as_ref()
-            .map(|code| *code)
-            .map_err(|failure| &**failure),
-    );
+    let run = &started.run;
+    let session = Session::new(run.clone(), settings(args));
+    let result = execute(args, &session).and_then(|code| match &args.out {
+        Some(file) if code == 0 => save::save(args, file, &started).map(|()| code),
+        Some(_) => {
+            let message = format!("the plan is not saved: the script ended with exit code {code}");
+            run.reporter().log(Level::Warn, message);
+            Ok(code)
+        }
+        None => Ok(code),
+    });
+    let code = started.finish(&result);
     // Abandoned work (a stuck local command, say) must not hold up the exit.
     runtime.shutdown_background();
     code
 }
 
-/// Everything that can go wrong before the run exists.
-fn start(
-    args: &RunArgs,
-    script: &str,
-    script_args: &[String],
-    id: RunId,
-    console: &ConsoleOptions,
-) -> Result<(tokio::runtime::Runtime, Run), Failure> {
-    let limit = Limit::parse(&args.limit)
-        .map_err(|error| Failure::from_error("cli.limit", &error).class(Class::Usage))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Where clients work.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::from_error("internal", &error).class(Class::Internal))?;
-    let mut builder = Reporter::builder(id.as_str());
-    builder = if args.json {
-        builder.json()
-    } else {
-        builder.console(console.clone())
-    };
-    let mut journal = None;
-    if !args.no_journal {
-        let (opened, events) = open_journal(&id)?;
-        builder = builder.sink(Box::new(events));
-        journal = Some(opened);
+        .map_err(|error| Failure::from_error("internal", &error).class(Class::Internal))
+}
+
+/// What the command line says to the clients.
+pub(super) fn settings(args: &RunArgs) -> Settings {
+    Settings {
+        accept_new_host_keys: args.accept_new_host_keys,
+        ssh_config: args.ssh_config.clone(),
+        ..Settings::default()
     }
-    let options = RunOptions {
-        script: script.to_owned(),
-        args: script_args.to_vec(),
-        mode: if args.plan { Mode::Plan } else { Mode::Apply },
-        limit,
-        yes: args.yes,
-        verbosity: console.verbosity,
-        stats: args.stats,
-        detailed_exit_code: args.detailed_exitcode,
-    };
-    let run = Run::start(
-        id,
-        options,
-        builder.build(),
-        journal,
-        runtime.handle().clone(),
-    );
-    signals::listen(&run).map_err(|error| Failure::from_error("internal", &error))?;
-    Ok((runtime, run))
+}
+
+/// How a run is started.
+pub(super) struct Start<'a> {
+    pub args: &'a RunArgs,
+    pub script: &'a str,
+    pub script_args: &'a [String],
+    pub console: &'a ConsoleOptions,
+    pub mode: Mode,
+    /// A record of the run is kept.
+    pub journal: bool,
+    /// Only failures are shown.
+    pub silent: bool,
+}
+
+/// A run that has started.
+pub(super) struct Started {
+    pub run: Run,
+    /// What it shows.
+    pub changes: crate::report::Changes,
+    _listening: signals::Listening,
+}
+
+impl<'a> Start<'a> {
+    /// A run as the command line says, of which no record is kept.
+    pub fn new(
+        args: &'a RunArgs,
+        script: &'a str,
+        script_args: &'a [String],
+        console: &'a ConsoleOptions,
+    ) -> Start<'a> {
+        Start {
+            args,
+            script,
+            script_args,
+            console,
+            mode: if args.plan { Mode::Plan } else { Mode::Apply },
+            journal: false,
+            silent: false,
+        }
+    }
+
+    /// Everything that can go wrong before the run exists.
+    pub fn start(&self, handle: &Handle) -> Result<Started, Failure> {
+        let args = self.args;
+        let id = RunId::new();
+        let limit = Limit::parse(&args.limit)
+            .map_err(|error| Failure::from_error("cli.limit", &error).class(Class::Usage))?;
+        let changes = crate::report::Changes::default();
+        let mut builder = Reporter::builder(id.as_str());
+        builder = match (args.json, self.silent) {
+            (true, false) => builder.json(),
+            (false, false) => builder.console(self.console.clone()),
+            (_, true) => builder.console(ConsoleOptions {
+                verbosity: Verbosity::Quiet,
+                progress: false,
+                ..self.console.clone()
+            }),
+        };
+        builder = builder.sink(Box::new(changes.clone()) as Box<dyn LineSink>);
+        let mut journal = None;
+        if self.journal {
+            let (opened, events) = open_journal(&id)?;
+            builder = builder.sink(Box::new(events));
+            journal = Some(opened);
+        }
+        let options = RunOptions {
+            script: self.script.to_owned(),
+            args: self.script_args.to_vec(),
+            mode: self.mode,
+            limit,
+            yes: args.yes,
+            verbosity: self.console.verbosity,
+            stats: args.stats,
+            detailed_exit_code: args.detailed_exitcode,
+        };
+        let run = Run::start(id, options, builder.build(), journal, handle.clone());
+        let listening =
+            signals::listen(&run).map_err(|error| Failure::from_error("internal", &error))?;
+        Ok(Started {
+            run,
+            changes,
+            _listening: listening,
+        })
+    }
+}
+
+impl Started {
+    /// Reports the end of the run; the exit code.
+    pub fn finish(&self, result: &Result<u8, Box<Failure>>) -> u8 {
+        let result = result.as_ref().map(|code| *code);
+        self.run.finish(result.map_err(|failure| &**failure))
+    }
 }
 
 fn open_journal(id: &RunId) -> Result<(Journal, journal::EventFile), Failure> {
@@ -101,18 +179,31 @@ fn open_journal(id: &RunId) -> Result<(Journal, journal::EventFile), Failure> {
 }
 
 /// Checks and runs the script. The failure is reported here, where the script's lines are known.
-fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> {
-    let settings = Settings {
-        accept_new_host_keys: args.accept_new_host_keys,
-        ssh_config: args.ssh_config.clone(),
-        ..Settings::default()
-    };
-    let session = Session::new(run.clone(), settings);
+fn execute(args: &RunArgs, session: &Arc<Session>) -> Result<u8, Box<Failure>> {
+    let (host, found) = prepare(args, session)?;
+    let run = &session.run;
+    if args.no_check {
+        let reporter = run.reporter();
+        reporter.log(Level::Warn, "the script was not checked (`--no-check`)");
+    } else if let Some((failure, text)) = before_run(&host, &found, look(args, run)) {
+        return Err(told(run, failure, text));
+    }
+    perform(args, &host, &found)
+}
+
+/// Finds the script and makes the engine that runs it.
+pub(super) fn prepare(
+    args: &RunArgs,
+    session: &Arc<Session>,
+) -> Result<(Host, Found), Box<Failure>> {
+    let run = &session.run;
     let library = library(&args.std_dirs);
-    let look = look(args, run.reporter().console_options());
+    for candidate in library.script_candidates(&session.script) {
+        run.inputs().file(&candidate);
+    }
     let found = library
-        .find_script(script)
-        .map_err(|failure| report(run, failure, look))?;
+        .find_script(&session.script)
+        .map_err(|failure| report(run, failure, look(args, run)))?;
     let reporter = run.reporter().clone();
     let announce = Box::new(move |change: &Override| {
         reporter.emit(Event::Override {
@@ -122,28 +213,30 @@ fn execute(args: &RunArgs, script: &str, run: &Run) -> Result<u8, Box<Failure>> 
         });
     });
     let host = Host::new(REGISTRY, library, session.clone(), announce);
-    if args.no_check {
-        let reporter = run.reporter();
-        reporter.log(Level::Warn, "the script was not checked (`--no-check`)");
-    } else if let Some((failure, text)) = before_run(&host, &found, look) {
-        return Err(told(run, failure, text));
-    }
-    let result = host.compile(&found).and_then(|ast| match args.timeout {
+    Ok((host, found))
+}
+
+/// Runs the script that was prepared.
+pub(super) fn perform(args: &RunArgs, host: &Host, found: &Found) -> Result<u8, Box<Failure>> {
+    let session = host.session();
+    let run = &session.run;
+    let result = host.compile(found).and_then(|ast| match args.timeout {
         Some(limit) => context::with_deadline("--timeout", limit, || host.run(&ast)),
         None => host.run(&ast),
     });
     // before the connections that it takes are ended
-    crate::bindings::e2b::settle(&session);
-    crate::bindings::pg::settle(&session);
-    crate::bindings::host::settle(&session);
+    crate::bindings::e2b::settle(session);
+    crate::bindings::pg::settle(session);
+    crate::bindings::host::settle(session);
     match result {
         Ok(Outcome::Value(value)) if has_result(&found.text) => show(run, &value),
         Ok(Outcome::Value(_)) => Ok(0),
         Ok(Outcome::Exit(code)) => Ok(code),
+        Err(error) if run.is_abandoned() => Err(Box::new(failure_of(&error))),
         Err(error) => Err(told(
             run,
             failure_of(&error),
-            render(&error, host.sources(), look),
+            render(&error, host.sources(), look(args, run)),
         )),
     }
 }
@@ -170,12 +263,12 @@ fn show(run: &Run, value: &Dynamic) -> Result<u8, Box<Failure>> {
 }
 
 /// A failure that has no place in the script.
-fn report(run: &Run, failure: Failure, look: RenderOptions) -> Box<Failure> {
+pub(super) fn report(run: &Run, failure: Failure, look: RenderOptions) -> Box<Failure> {
     let text = render_failure(&failure, look);
     told(run, failure, text)
 }
 
-fn told(run: &Run, failure: Failure, text: String) -> Box<Failure> {
+pub(super) fn told(run: &Run, failure: Failure, text: String) -> Box<Failure> {
     run.reporter().emit(Event::Failure {
         failure: failure.clone(),
         report: Some(text),
@@ -194,7 +287,8 @@ pub fn refuse(reporter: &Reporter, failure: &Failure) -> u8 {
 }
 
 /// How error reports look on this console.
-fn look(args: &RunArgs, console: &ConsoleOptions) -> RenderOptions {
+pub(super) fn look(args: &RunArgs, run: &Run) -> RenderOptions {
+    let console = run.reporter().console_options();
     let fallback = RenderOptions::default();
     RenderOptions {
         color: console.color,
@@ -214,7 +308,7 @@ pub fn library(std_dirs: &[PathBuf]) -> Library {
     Library::discover(std_dirs.to_vec(), &cwd, config)
 }
 
-fn console(args: &RunArgs) -> ConsoleOptions {
+pub(super) fn console(args: &RunArgs) -> ConsoleOptions {
     let verbosity = Verbosity::from_flags(args.quiet, args.verbose);
     let console = ConsoleOptions::detect(args.color_choice(), verbosity);
     ConsoleOptions {

@@ -51,7 +51,7 @@ fn all(args: &TestArgs, reporter: &Reporter) -> Result<u8, Failure> {
         None,
         runtime.handle().clone(),
     );
-    signals::listen(&run).map_err(|error| internal(&error))?;
+    let _listening = signals::listen(&run).map_err(|error| internal(&error))?;
     let options = options(args, library);
     let out = Out { json: args.json };
     let summary = if args.list {

@@ -6,6 +6,7 @@ pub mod aliases;
 pub mod builtin;
 pub mod failure;
 pub mod fold;
+pub mod kinds;
 pub mod language;
 pub mod names;
 pub mod scan;

@@ -88,7 +88,16 @@ impl Scanner<'_> {
             _ if is_word_start(first) => self.push(Kind::Word, self.run_end(is_word)),
             _ if first.is_ascii_digit() => self.push(Kind::Number, self.number_end()),
             _ => {
-                let mark = MARKS.iter().find(|mark| rest.starts_with(**mark));
+                // `!input` is a name that is negated.
+                let negates = |mark: &str| {
+                    mark == "!in"
+                        && rest
+                            .get(mark.len()..)
+                            .is_some_and(|rest| rest.starts_with(is_word))
+                };
+                let mark = MARKS
+                    .iter()
+                    .find(|mark| rest.starts_with(**mark) && !negates(mark));
                 let length = mark.map_or(first.len_utf8(), |mark| mark.len());
                 self.push(Kind::Mark, self.at + length);
             }
@@ -269,6 +278,14 @@ mod tests {
                 (Close, ")"),
                 (Mark, ";"),
             ]
+        );
+    }
+
+    #[test]
+    fn a_negated_name_may_begin_with_in() {
+        assert_eq!(
+            cut("!input !in x"),
+            [(Mark, "!"), (Word, "input"), (Mark, "!in"), (Word, "x")]
         );
     }
 

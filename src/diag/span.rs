@@ -170,6 +170,55 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// The strings that are cases of the `switch` whose value begins at `offset`, without their quotes.
+    pub fn cases(&self, offset: usize) -> Vec<(String, Span)> {
+        let mut cases = Vec::new();
+        let mut depth = 0_usize;
+        let mut within = false;
+        let behind = self
+            .pieces
+            .iter()
+            .enumerate()
+            .filter(|(_, piece)| piece.range.start >= offset);
+        for (index, piece) in behind {
+            match piece.kind {
+                Kind::Open => {
+                    within |= depth == 0 && self.slice(index) == Some("{");
+                    depth += 1;
+                }
+                Kind::Close if depth <= 1 && within => break,
+                Kind::Close => depth = depth.saturating_sub(1),
+                Kind::Text if within && depth == 1 => {
+                    let begins = matches!(
+                        index.checked_sub(1).and_then(|before| self.slice(before)),
+                        Some("{" | "," | "|" | "}")
+                    );
+                    let ends = matches!(self.slice(index + 1), Some("=>" | "|" | "if"));
+                    let text = self
+                        .slice(index)
+                        .and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+                    if begins
+                        && ends
+                        && let Some(text) = text
+                    {
+                        cases.push((text.to_owned(), piece.range.clone()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        cases
+    }
+
+    /// The byte at which the name of a function stands in its definition.
+    pub fn definition(&self, name: &str) -> Option<usize> {
+        let mut names = self.pieces.iter().enumerate().filter(|(index, _)| {
+            let before = index.checked_sub(1).and_then(|before| self.slice(before));
+            before == Some("fn") && self.slice(*index) == Some(name)
+        });
+        names.next().map(|(_, piece)| piece.range.start)
+    }
+
     /// Every name and keyword, in order.
     pub fn words(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.pieces

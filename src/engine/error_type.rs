@@ -25,7 +25,8 @@ pub fn register(engine: &mut Engine) {
     });
 }
 
-const FIELDS: &[&str] = &[
+/// What a failure has.
+pub const FIELDS: &[&str] = &[
     "kind", "message", "help", "host", "command", "code", "output", "details", "causes", "failures",
 ];
 

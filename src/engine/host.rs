@@ -35,7 +35,12 @@ impl Host {
         announce: Box<Announce>,
     ) -> Host {
         let sources = session.sources.clone();
-        let resolver = Arc::new(Resolver::new(library, sources.clone(), announce));
+        let resolver = Arc::new(Resolver::new(
+            library,
+            sources.clone(),
+            announce,
+            session.run.inputs().clone(),
+        ));
         let mut engine = Engine::new();
         limit(&mut engine);
         super::talk::register(&mut engine, &session);
@@ -75,12 +80,23 @@ impl Host {
         self.resolver.compile(&self.engine, found)
     }
 
+    /// The engine, to register something more.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// Runs a compiled script to its end, on a thread of its own.
     pub fn run(&self, ast: &AST) -> Result<Outcome, Box<EvalAltResult>> {
-        self.on_thread(|| {
-            self.engine
-                .eval_ast_with_scope::<Dynamic>(&mut Scope::new(), ast)
-        })
+        self.run_in(&mut Scope::new(), ast)
+    }
+
+    /// As [`Host::run`], with the variables of `scope`, which takes those that the script declares.
+    pub fn run_in(
+        &self,
+        scope: &mut Scope<'static>,
+        ast: &AST,
+    ) -> Result<Outcome, Box<EvalAltResult>> {
+        self.on_thread(|| self.engine.eval_ast_with_scope::<Dynamic>(scope, ast))
     }
 
     /// Runs a compiled script, then its function `name`, which takes no arguments.
@@ -167,7 +183,7 @@ pub fn lenient_parser() -> Engine {
 fn cancel(engine: &mut Engine, session: &Arc<Session>) {
     let session = session.clone();
     engine.on_progress(move |operations| {
-        if session.run.cancel().is_cancelled() && !Context::shielded() {
+        if session.run.is_cancelled() && !Context::shielded() {
             return Some(Dynamic::UNIT);
         }
         // Looking at the clock at every operation would cost more than the operation.

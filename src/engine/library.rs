@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::diag::Failure;
 
+use super::overrides::{conflict, stale, without_header};
+
 /// A file of the library as it is in the binary.
 #[derive(Clone, Copy)]
 pub struct Embedded {
@@ -26,9 +28,28 @@ pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_access", "agent_files",
 /// What operators run, found by name when there is no such file on disk.
 pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "build-logs", "check-cluster", "checklist", "configure", "create-template", "db-shell", "db-status", "deploy", "deploy-services", "doctor", "export-api-creds", "generate-snapshot", "init", "list-templates", "logs", "package", "restart", "rollback", "run-init-db", "sandboxes", "seed-template-image", "stage", "status", "tunnel", "validate-api");
 
+/// The standard modules of one version of the program.
+#[derive(Clone, Copy)]
+pub struct Edition {
+    pub version: &'static str,
+    pub modules: &'static [Embedded],
+}
+
+impl Default for Edition {
+    /// What this program has.
+    fn default() -> Edition {
+        Edition {
+            version: env!("CARGO_PKG_VERSION"),
+            modules: STDLIB,
+        }
+    }
+}
+
 /// Where `std/…` and scripts are looked for, first hit first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Library {
+    /// What there is when no directory has a module.
+    pub built_in: Edition,
     /// `--std DIR`, in the order given.
     pub std_dirs: Vec<PathBuf>,
     /// The project's root: its `stdlib/` and `scripts/`.
@@ -69,11 +90,12 @@ impl Library {
             std_dirs,
             project: Some(project),
             user: user_config.map(|dir| dir.join("e2bscript/stdlib")),
+            ..Library::default()
         }
     }
 
     /// The directories that may override a standard module, first hit first.
-    fn std_path(&self) -> impl Iterator<Item = PathBuf> + '_ {
+    pub fn std_path(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.std_dirs
             .iter()
             .cloned()
@@ -81,29 +103,37 @@ impl Library {
             .chain(self.user.iter().cloned())
     }
 
+    /// Where `std/NAME` is looked for on disk, first hit first.
+    pub fn std_candidates(&self, name: &str) -> Vec<PathBuf> {
+        match is_plain(name) {
+            true => self
+                .std_path()
+                .map(|dir| dir.join(format!("{name}.rhai")))
+                .collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// `std/NAME`, and the override it is, if it is one.
     pub fn find_std(&self, name: &str) -> Result<(Found, Option<Override>), Failure> {
-        let embedded = STDLIB.iter().find(|file| file.name == name);
+        let embedded = self.built_in(name);
         let id = format!("std/{name}");
-        if is_plain(name) {
-            for dir in self.std_path() {
-                let path = dir.join(format!("{name}.rhai"));
-                let Some(text) = read(&path)? else { continue };
-                let differs = embedded.is_none_or(|file| file.text != without_header(&text));
-                let announced = differs.then(|| Override {
-                    module: id.clone(),
-                    path: path.clone(),
-                    stale: embedded.and_then(|file| stale(&text, file.text)),
-                });
-                return Ok((
-                    Found {
-                        id,
-                        path: Some(path),
-                        text,
-                    },
-                    announced,
-                ));
-            }
+        for path in self.std_candidates(name) {
+            let Some(text) = read(&path)? else { continue };
+            let differs = embedded.is_none_or(|file| file.text != without_header(&text));
+            let announced = differs.then(|| Override {
+                module: id.clone(),
+                path: path.clone(),
+                stale: embedded.and_then(|file| stale(&text, file.text)),
+            });
+            return Ok((
+                Found {
+                    id,
+                    path: Some(path),
+                    text,
+                },
+                announced,
+            ));
         }
         match embedded {
             Some(file) => Ok((
@@ -120,7 +150,8 @@ impl Library {
 
     /// Every module that `import "std/…"` can name, sorted.
     pub fn std_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = STDLIB.iter().map(|file| file.name.to_owned()).collect();
+        let built_in = self.built_in.modules.iter();
+        let mut names: Vec<String> = built_in.map(|file| file.name.to_owned()).collect();
         for dir in self.std_path() {
             let Ok(entries) = std::fs::read_dir(dir) else {
                 continue;
@@ -150,41 +181,59 @@ impl Library {
         })
     }
 
+    /// Where a script of this name is looked for on disk, first hit first.
+    pub fn script_candidates(&self, name: &str) -> Vec<PathBuf> {
+        let typed = Path::new(name);
+        let mut candidates = vec![typed.to_path_buf()];
+        if typed.extension().is_none_or(|ending| ending != "rhai") {
+            candidates.push(PathBuf::from(format!("{name}.rhai")));
+        }
+        let bare = name.strip_suffix(".rhai").unwrap_or(name);
+        if is_plain(bare)
+            && let Some(dir) = &self.project
+        {
+            candidates.push(dir.join("scripts").join(format!("{bare}.rhai")));
+        }
+        candidates
+    }
+
     /// The script that an operator means by `name`: a path, else `scripts/` of the project, else an
     /// embedded one.
     pub fn find_script(&self, name: &str) -> Result<Found, Failure> {
-        let typed = Path::new(name);
-        let with_ending = PathBuf::from(format!("{name}.rhai"));
-        let candidates = if typed.extension().is_some_and(|ending| ending == "rhai") {
-            vec![typed.to_path_buf()]
-        } else {
-            vec![typed.to_path_buf(), with_ending]
-        };
-        for candidate in &candidates {
-            if candidate.is_file() {
-                return load(candidate, candidate.display().to_string());
-            }
-        }
         let bare = name.strip_suffix(".rhai").unwrap_or(name);
-        if is_plain(bare) {
-            if let Some(path) = self
-                .project
-                .as_ref()
-                .map(|dir| dir.join("scripts").join(format!("{bare}.rhai")))
-                .filter(|path| path.is_file())
-            {
-                return load(&path, format!("scripts/{bare}.rhai"));
+        let of_project = format!("scripts/{bare}.rhai");
+        for candidate in self.script_candidates(name) {
+            if !candidate.is_file() {
+                continue;
             }
-            if let Some(file) = SCRIPTS.iter().find(|file| file.name == bare) {
-                return Ok(Found {
-                    id: format!("scripts/{bare}.rhai"),
-                    path: None,
-                    text: file.text.to_owned(),
-                });
-            }
+            let in_project = self.project.as_ref().map(|dir| dir.join(&of_project));
+            return match in_project.as_ref() == Some(&candidate) {
+                true => load(&candidate, of_project),
+                false => load(&candidate, candidate.display().to_string()),
+            };
+        }
+        if let Some(file) = SCRIPTS.iter().find(|file| file.name == bare) {
+            return Ok(Found {
+                id: of_project,
+                path: None,
+                text: file.text.to_owned(),
+            });
         }
         Err(unknown_script(name))
     }
+}
+
+/// Why a copy with marks of a conflict cannot run.
+pub fn unresolved(found: &Found) -> Option<Failure> {
+    let line = conflict(&found.text)?;
+    let path = found.path.as_ref()?.display();
+    Some(
+        Failure::usage(
+            "std.conflict",
+            format!("`{path}` holds both sides of a conflict, from line {line} on"),
+        )
+        .help("decide what stays between `<<<<<<< yours` and `>>>>>>> built in`, and remove the marks"),
+    )
 }
 
 fn load(path: &Path, id: String) -> Result<Found, Failure> {
@@ -236,38 +285,6 @@ fn is_plain(name: &str) -> bool {
         })
 }
 
-/// First line of an ejected file: `// e2bscript std/deploy 0.1.0 sha256:…`.
-pub fn eject_header(module: &str, text: &str) -> String {
-    format!(
-        "// e2bscript {module} {} sha256:{}\n",
-        env!("CARGO_PKG_VERSION"),
-        digest(text)
-    )
-}
-
-/// Whether the embedded text is another than the one the copy names in its first line.
-fn stale(copy: &str, embedded: &str) -> Option<bool> {
-    let first = copy.lines().next()?.strip_prefix("// e2bscript ")?;
-    let (_, recorded) = first.rsplit_once("sha256:")?;
-    Some(recorded.trim() != digest(embedded))
-}
-
-/// The text of an ejected copy without the line that `std eject` put first.
-fn without_header(copy: &str) -> &str {
-    match copy.split_once('\n') {
-        Some((first, rest)) if first.starts_with("// e2bscript std/") => rest,
-        _ => copy,
-    }
-}
-
-fn digest(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,13 +311,5 @@ mod tests {
             assert!(!is_plain(name), "{name}");
         }
         assert!(is_plain("lib/health-2"));
-    }
-
-    #[test]
-    fn an_ejected_copy_knows_when_its_original_moved_on() {
-        let copy = format!("{}let x = 1;", eject_header("std/deploy", "let x = 1;"));
-        assert_eq!(stale(&copy, "let x = 1;"), Some(false));
-        assert_eq!(stale(&copy, "let x = 2;"), Some(true));
-        assert_eq!(stale("let x = 1;", "let x = 1;"), None);
     }
 }

@@ -42,9 +42,7 @@ pub fn parallel(
     let worker = || {
         let _runtime = session.run.handle().enter();
         loop {
-            if stop_on_failure && failed.load(Ordering::Acquire)
-                || session.run.cancel().is_cancelled()
-            {
+            if stop_on_failure && failed.load(Ordering::Acquire) || session.run.is_cancelled() {
                 return;
             }
             let index = next.fetch_add(1, Ordering::AcqRel);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rhai::{AST, Engine, EvalAltResult, ModuleResolver, ParseError, Position, Scope, Shared};
 
 use crate::diag::Failure;
+use crate::run::Inputs;
 
 use super::library::{self, Found, Library, Override};
 use super::own_calls;
@@ -22,6 +23,7 @@ pub struct Resolver {
     library: Library,
     sources: Sources,
     announce: Box<Announce>,
+    inputs: Inputs,
     modules: Mutex<HashMap<String, Shared<rhai::Module>>>,
     /// How many modules were compiled, each of which has a number.
     compiled: AtomicUsize,
@@ -38,11 +40,18 @@ impl Resolver {
         self.library.project.as_deref()
     }
 
-    pub fn new(library: Library, sources: Sources, announce: Box<Announce>) -> Self {
+    /// What is looked for on disk is noted in `inputs`.
+    pub fn new(
+        library: Library,
+        sources: Sources,
+        announce: Box<Announce>,
+        inputs: Inputs,
+    ) -> Self {
         Resolver {
             library,
             sources,
             announce,
+            inputs,
             modules: Mutex::default(),
             compiled: AtomicUsize::new(0),
         }
@@ -51,7 +60,14 @@ impl Resolver {
     /// Finds what `path` means in `importer`, announcing an override.
     pub fn find(&self, path: &str, importer: Option<&str>) -> Result<Found, Failure> {
         if let Some(name) = path.strip_prefix("std/") {
+            // An override that comes counts as well as one that changes.
+            for candidate in self.library.std_candidates(name) {
+                self.inputs.file(&candidate);
+            }
             let (found, announced) = self.library.find_std(name)?;
+            if let Some(failure) = library::unresolved(&found) {
+                return Err(failure);
+            }
             if let Some(announced) = announced
                 && self.sources.get(&found.id).is_none()
             {
@@ -86,6 +102,7 @@ impl Resolver {
             if path.ends_with(".rhai") { "" } else { ".rhai" }
         );
         let target = normal(&base.parent().unwrap_or(Path::new("")).join(file));
+        self.inputs.file(&target);
         match library::read(&target)? {
             Some(text) => Ok(Found {
                 id: target.display().to_string(),
@@ -136,7 +153,8 @@ impl Resolver {
         Ok(ast)
     }
 
-    fn load(
+    /// The module that `path` means in `importer`, run once and kept.
+    pub fn load(
         &self,
         engine: &Engine,
         importer: Option<&str>,

@@ -1,4 +1,5 @@
-//! What the bindings of one run share: the run itself and the clients made on first use.
+//! What the bindings of one run share: the run itself and the clients made on first use, of which some
+//! outlive it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -30,11 +31,23 @@ pub struct Session {
     pub settings: Settings,
     /// The text of every script that was loaded.
     pub sources: Sources,
-    clients: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    clients: Clients,
+    lasting: Clients,
+    outlived: bool,
 }
 
 impl Session {
     pub fn new(run: Run, settings: Settings) -> Arc<Session> {
+        Session::made(run, settings, Clients::default(), false)
+    }
+
+    /// A session of one of several runs: what is in `lasting` was made by those before it and is kept
+    /// for those after it.
+    pub fn among(run: Run, settings: Settings, lasting: &Clients) -> Arc<Session> {
+        Session::made(run, settings, lasting.clone(), true)
+    }
+
+    fn made(run: Run, settings: Settings, lasting: Clients, outlived: bool) -> Arc<Session> {
         let options = run.options();
         Arc::new(Session {
             args: options.args.clone(),
@@ -42,14 +55,44 @@ impl Session {
             run,
             settings,
             sources: Sources::default(),
-            clients: Mutex::default(),
+            clients: Clients::default(),
+            lasting,
+            outlived,
         })
     }
 
     /// The run's one client of type `T`, made by `make` the first time.
     pub fn client<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = clients
+        self.clients.get(make)
+    }
+
+    /// The run's client of type `T`, if a script has made one.
+    pub fn existing<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.clients.existing()
+    }
+
+    /// Clients that hold nothing of the run, only connections.
+    pub fn lasting(&self) -> &Clients {
+        &self.lasting
+    }
+
+    /// Whether another run may come and use [`Session::lasting`].
+    pub fn is_outlived(&self) -> bool {
+        self.outlived
+    }
+}
+
+/// Clients by their type; clones share them.
+#[derive(Clone, Default)]
+pub struct Clients {
+    made: Arc<Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+}
+
+impl Clients {
+    /// The one client of type `T`, made by `make` the first time.
+    pub fn get<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = made
             .entry(TypeId::of::<T>())
             .or_insert_with(|| Arc::new(make()))
             .clone();
@@ -58,9 +101,15 @@ impl Session {
             .unwrap_or_else(|_| unreachable!("clients are keyed by their type"))
     }
 
-    /// The run's client of type `T`, if a script has made one.
+    /// The client of type `T`, if there is one.
     pub fn existing<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+    }
+
+    /// Forgets the client of type `T`.
+    pub fn forget<T: Any + Send + Sync>(&self) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.remove(&TypeId::of::<T>());
     }
 }

@@ -39,6 +39,11 @@ impl Sources {
         source
     }
 
+    /// Makes another source the one in which every error's way begins.
+    pub fn begin_with(&self, id: &str) {
+        self.lock().entry = Some(id.to_owned());
+    }
+
     /// The id of the first source that was added, in which every error's way begins.
     pub fn entry(&self) -> Option<String> {
         self.lock().entry.clone()

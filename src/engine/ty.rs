@@ -32,6 +32,8 @@ pub enum Ty {
     Size,
     /// An octal mode in a string: `"0644"`.
     Mode,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
     /// A closure with that many parameters.
     Callback(u8),
     /// A handle, by the name of its type.
@@ -58,6 +60,7 @@ impl Ty {
             Ty::Duration => units::DURATION.into(),
             Ty::Size => units::SIZE.into(),
             Ty::Mode => units::MODE.into(),
+            Ty::Choice(words) => either(words),
             Ty::Callback(0) => "a closure without parameters".into(),
             Ty::Callback(1) => "a closure with one parameter".into(),
             Ty::Callback(n) => format!("a closure with {n} parameters"),
@@ -100,6 +103,7 @@ impl Ty {
                 return text(value)
                     .map_or_else(|| Some(self.got(value)), |text| parse_mode(&text).err());
             }
+            Ty::Choice(words) => text(value).is_some_and(|text| words.contains(&text.as_str())),
             Ty::Callback(_) => value.is::<FnPtr>(),
         };
         (!fits).then(|| self.got(value))
@@ -107,6 +111,16 @@ impl Ty {
 
     fn got(self, value: &Dynamic) -> String {
         format!("expected {}, got {}", self.words(), describe(value))
+    }
+}
+
+/// `"one", "two" or "three"`.
+fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => "no value".into(),
     }
 }
 

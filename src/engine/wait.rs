@@ -16,10 +16,11 @@ impl Session {
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Raise> {
         let deadline = Context::deadline();
         let shielded = Context::shielded();
+        let cancel = self.run.cancel();
         self.run.handle().block_on(async {
             tokio::select! {
                 biased;
-                () = self.run.cancel().cancelled(), if !shielded => Err(Raise::Cancelled),
+                () = cancel.cancelled(), if !shielded => Err(Raise::Cancelled),
                 () = expire(deadline.as_ref()), if deadline.is_some() => {
                     Err(deadline.map_or(Raise::Cancelled, |d| timeout(&d).into()))
                 }

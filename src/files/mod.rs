@@ -50,5 +50,5 @@ pub use shell::{
     CAPTURE_LIMIT, Channel, Class, Finished, Input, Job, OnOutput, Shell, ShellError, Status, Sudo,
     standin,
 };
-pub use sync::{Modes, SyncAction, SyncChange, SyncOptions, SyncReport, sync};
+pub use sync::{Modes, SyncAction, SyncChange, SyncOptions, SyncReport, outline, sync};
 pub use upload::{PutOptions, put_text, upload};

@@ -275,6 +275,11 @@ impl Place<'_> {
         if node.kind == NodeKind::File {
             if differs {
                 change.reasons.push(Reason::content());
+                if self.secret {
+                    // A file of another size is not hashed.
+                    let rough = || format!("{} bytes, {}", node.size, node.changed);
+                    change.was = Some(node.sha256.clone().unwrap_or_else(rough));
+                }
             }
             change.reasons.extend(self.meta.reasons(&node));
             if change.reasons.is_empty() {

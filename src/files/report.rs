@@ -56,6 +56,9 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Diff>,
+    /// What tells the content that is there from others, where the diff must not show it.
+    #[serde(skip)]
+    pub was: Option<String>,
 }
 
 impl Change {
@@ -64,6 +67,7 @@ impl Change {
             action,
             reasons: Vec::new(),
             diff: None,
+            was: None,
         }
     }
 

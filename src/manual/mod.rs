@@ -1,8 +1,10 @@
 //! The reference manual, made from what the program knows of itself: the registry of bindings and the
 //! comments of the standard modules.
 
+pub mod definitions;
+pub mod errors;
 mod native;
-mod standard;
+pub mod standard;
 
 use std::fmt::Write;
 
@@ -31,12 +33,23 @@ pub fn pages(registry: Registry, modules: &[Embedded]) -> Vec<Page> {
     native.chain(standard).collect()
 }
 
-/// The page that leads to all others.
-pub fn index(pages: &[Page]) -> String {
+/// The page that leads to all others; `errors` are those of kinds of failure.
+pub fn index(pages: &[Page], errors: &[Page]) -> String {
     let mut text = "# Reference\n\n\
         Made by `e2bscript docs --write DIR`; the same pages are shown by `e2bscript docs NAME`.\n\n\
         | module | what it is for |\n| --- | --- |\n"
         .to_owned();
+    rows(&mut text, pages);
+    text.push_str(
+        "\n## Kinds of failure\n\n\
+        What a script reads as `e.kind` and a report shows first; `e2bscript explain KIND` shows the same.\n\n\
+        | area | what of |\n| --- | --- |\n",
+    );
+    rows(&mut text, errors);
+    text
+}
+
+fn rows(text: &mut String, pages: &[Page]) {
     for page in pages {
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -47,11 +60,10 @@ pub fn index(pages: &[Page]) -> String {
             page.about.replace('|', "\\|")
         );
     }
-    text
 }
 
 /// What there is to say about `name`: a module, a standard module, `module::function`,
-/// `Handle.method`, or the bare name of functions.
+/// `Handle.method`, the bare name of functions, or a kind of failure.
 pub fn look_up(registry: Registry, library: &Library, name: &str) -> Result<String, Failure> {
     if let Some(module) = registry.module(name) {
         return Ok(native::page(module).text);
@@ -64,6 +76,9 @@ pub fn look_up(registry: Registry, library: &Library, name: &str) -> Result<Stri
     if library.std_names().iter().any(|known| known == bare) {
         let (found, _) = library.find_std(bare)?;
         return Ok(standard::page(bare, &found.text).text);
+    }
+    if errors::kinds().any(|kind| kind.name == name) {
+        return errors::explain(registry, name);
     }
     let mut known = native::names(registry);
     known.extend(library.std_names().iter().map(|name| format!("std/{name}")));

@@ -4,8 +4,36 @@ use std::fmt::Write;
 
 use super::{Page, first_sentence};
 
-/// The page of the standard module `std/NAME` with this text.
-pub fn page(name: &str, text: &str) -> Page {
+/// What a standard module says of itself.
+pub struct Said<'a> {
+    /// The comment at its head.
+    pub head: String,
+    pub functions: Vec<Told<'a>>,
+}
+
+/// A function that others can call, with what stands above it.
+pub struct Told<'a> {
+    /// `name(parameters)`.
+    pub signature: &'a str,
+    pub doc: String,
+}
+
+impl<'a> Told<'a> {
+    pub fn name(&self) -> &'a str {
+        self.signature.split('(').next().unwrap_or_default()
+    }
+
+    pub fn params(&self) -> impl Iterator<Item = &'a str> {
+        let inside = self.signature.split(['(', ')']).nth(1).unwrap_or_default();
+        inside
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+    }
+}
+
+/// Reads the comments of the standard module `std/NAME` with this text.
+pub fn read<'a>(name: &str, text: &'a str) -> Said<'a> {
     let head: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("//!"))
@@ -14,8 +42,8 @@ pub fn page(name: &str, text: &str) -> Page {
     let head = head.join("\n");
     // The first line repeats the name, for whoever reads the file.
     let own = format!("std/{name}: ");
-    let head = capitalized(head.strip_prefix(&own).unwrap_or(&head));
-    let mut page = format!("# std/{name}\n\n{}\n", paragraphs(&head));
+    let head = paragraphs(&capitalized(head.strip_prefix(&own).unwrap_or(&head)));
+    let mut functions = Vec::new();
     let mut above: Vec<&str> = Vec::new();
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix("///") {
@@ -23,17 +51,49 @@ pub fn page(name: &str, text: &str) -> Page {
             continue;
         }
         if let Some(signature) = signature(line) {
-            let _ = writeln!(page, "\n## {name}::{signature}");
-            if !above.is_empty() {
-                let _ = writeln!(page, "\n{}", above.join("\n"));
-            }
+            functions.push(Told {
+                signature,
+                doc: above.join("\n"),
+            });
         }
         above.clear();
+    }
+    say_of_overloads(name, &mut functions);
+    Said { head, functions }
+}
+
+/// `run(c)` beside `run(c, options)` has nothing to say but that.
+fn say_of_overloads(name: &str, functions: &mut [Told]) {
+    let told: Vec<(&str, &str)> = functions
+        .iter()
+        .filter(|function| !function.doc.is_empty())
+        .map(|function| (function.name(), function.signature))
+        .collect();
+    for function in functions
+        .iter_mut()
+        .filter(|function| function.doc.is_empty())
+    {
+        let whole = told.iter().find(|(of, _)| *of == function.name());
+        if let Some((_, signature)) = whole {
+            function.doc = format!("As `{name}::{signature}`, without options.");
+        }
+    }
+}
+
+/// The page of the standard module `std/NAME` with this text.
+pub fn page(name: &str, text: &str) -> Page {
+    let said = read(name, text);
+    let mut page = format!("# std/{name}\n\n{}\n", said.head);
+    for function in &said.functions {
+        let _ = writeln!(page, "\n## {name}::{}", function.signature);
+        if !function.doc.is_empty() {
+            let _ = writeln!(page, "\n{}", function.doc);
+        }
     }
     Page {
         name: format!("std-{name}"),
         title: format!("std/{name}"),
-        about: first_sentence(&head),
+        about: first_sentence(&said.head),
         text: page,
     }
 }

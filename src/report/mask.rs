@@ -38,6 +38,13 @@ impl Masker {
         }
     }
 
+    /// Knows what `other` knows as well.
+    pub fn add_all(&mut self, other: &Masker) {
+        self.patterns.extend(other.patterns.iter().cloned());
+        self.longest = self.longest.max(other.longest);
+        self.matcher = OnceLock::new();
+    }
+
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }

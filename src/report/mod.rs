@@ -6,6 +6,7 @@
 
 mod bars;
 pub mod builder;
+pub mod changes;
 mod clock;
 pub mod color;
 pub mod console;
@@ -29,6 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use builder::ReporterBuilder;
+pub use changes::{Changes, Shown, UNKNOWN};
 pub use color::ColorChoice;
 pub use event::{
     Action, ApiRequests, CheckStatus, Direction, Event, HostSummary, HostWire, Level, Mode,
@@ -89,6 +91,13 @@ impl Reporter {
     /// text, and masking them would hide more than it protects.
     pub fn mask(&self, secret: &str) {
         write(&self.inner.masker).add(secret);
+    }
+
+    /// Masks what `other` masks as well.
+    pub fn mask_as(&self, other: &Reporter) {
+        if !Arc::ptr_eq(&self.inner, &other.inner) {
+            write(&self.inner.masker).add_all(&read(&other.inner.masker));
+        }
     }
 
     /// The text with every registered secret replaced, for what leaves the program by other ways.

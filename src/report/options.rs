@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
+use super::changes::Shown;
 use super::color::{self, ColorChoice};
 
 /// How much the console tells.
@@ -45,6 +47,8 @@ pub struct ConsoleOptions {
     pub progress: bool,
     /// Columns of the terminal, where there is one.
     pub width: Option<u16>,
+    /// What the plan before this one showed, sorted: what is new since then is marked.
+    pub before: Option<Arc<Vec<Shown>>>,
 }
 
 impl ConsoleOptions {
@@ -60,6 +64,7 @@ impl ConsoleOptions {
             results_on_terminal: results,
             progress: verbosity > Verbosity::Quiet && color::progress(talk, env),
             width: width_of(std::io::stderr()),
+            before: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The run itself: its id, mode, limits and counters, its journal, and how it is stopped.
 
 pub mod id;
+pub mod inputs;
 pub mod journal;
 pub mod limit;
 pub mod signals;
@@ -8,7 +9,7 @@ pub mod stats;
 pub mod step;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -20,6 +21,7 @@ use crate::report::{
 };
 
 pub use id::RunId;
+pub use inputs::Inputs;
 pub use journal::{Journal, JournalError};
 pub use limit::{Limit, LimitError};
 pub use signals::Signal;
@@ -56,14 +58,22 @@ struct Inner {
     options: RunOptions,
     reporter: Reporter,
     handle: Handle,
-    cancel: CancellationToken,
+    /// Another one after [`Run::resume`].
+    cancel: RwLock<CancellationToken>,
+    /// Nothing runs just now: see [`Run::set_idle`].
+    idle: AtomicBool,
     /// The signal that asked the run to stop.
     signal: Mutex<Option<Signal>>,
     /// The second signal came: nothing waits for anything any more.
     hard_stop: AtomicBool,
     /// Parts of the run that only show what they would change.
     planning: AtomicUsize,
+    /// Nobody wants the outcome any more.
+    abandoned: AtomicBool,
     wire: Wire,
+    inputs: Inputs,
+    /// What marks the configuration as production, where a script said so.
+    production: Mutex<Option<String>>,
     started: Instant,
     journal: Option<Journal>,
     finished: AtomicBool,
@@ -99,11 +109,15 @@ impl Run {
                 options,
                 reporter,
                 handle,
-                cancel: CancellationToken::new(),
+                cancel: RwLock::default(),
+                idle: AtomicBool::new(false),
                 signal: Mutex::new(None),
                 hard_stop: AtomicBool::new(false),
                 planning: AtomicUsize::new(0),
+                abandoned: AtomicBool::new(false),
                 wire: Wire::default(),
+                inputs: Inputs::default(),
+                production: Mutex::new(None),
                 started: Instant::now(),
                 journal,
                 finished: AtomicBool::new(false),
@@ -164,13 +178,54 @@ impl Run {
     }
 
     /// Cancelled by the first signal.
-    pub fn cancel(&self) -> &CancellationToken {
-        &self.inner.cancel
+    pub fn cancel(&self) -> CancellationToken {
+        let token = self.inner.cancel.read();
+        token.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the first signal came.
+    pub fn is_cancelled(&self) -> bool {
+        let token = self.inner.cancel.read();
+        token.unwrap_or_else(PoisonError::into_inner).is_cancelled()
+    }
+
+    /// Takes a cancellation back, once everything that it ended has ended: for runs that go on, as an
+    /// interactive session does.
+    pub fn resume(&self) {
+        let token = self.inner.cancel.write();
+        *token.unwrap_or_else(PoisonError::into_inner) = CancellationToken::new();
+        *self.signal_slot() = None;
+        self.inner.hard_stop.store(false, Ordering::SeqCst);
+    }
+
+    /// Says whether nothing runs, as while an interactive session waits for a line: SIGINT has
+    /// nothing to cancel then, and the other signals end the process at once.
+    pub fn set_idle(&self, idle: bool) {
+        self.inner.idle.store(idle, Ordering::SeqCst);
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.inner.idle.load(Ordering::SeqCst)
     }
 
     /// Counters of the wire.
     pub fn wire(&self) -> &Wire {
         &self.inner.wire
+    }
+
+    /// What the run has read of this machine.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inner.inputs
+    }
+
+    /// What marks the configuration as production, such as `PRODUCTION in deploy.env`.
+    pub fn production(&self) -> Option<String> {
+        lock(&self.inner.production).clone()
+    }
+
+    /// Notes that the run is about production, and what says so.
+    pub fn mark_production(&self, what: String) {
+        *lock(&self.inner.production) = Some(what);
     }
 
     /// What was counted so far.
@@ -195,11 +250,22 @@ impl Run {
         let first = slot.is_none();
         if first {
             *slot = Some(signal);
-            self.inner.cancel.cancel();
+            self.cancel().cancel();
         } else {
             self.inner.hard_stop.store(true, Ordering::SeqCst);
         }
         first
+    }
+
+    /// Cancels the run because another one takes its place.
+    pub fn abandon(&self) {
+        self.inner.abandoned.store(true, Ordering::SeqCst);
+        self.cancel().cancel();
+    }
+
+    /// Another run takes this one's place: how it ends matters to nobody.
+    pub fn is_abandoned(&self) -> bool {
+        self.inner.abandoned.load(Ordering::SeqCst)
     }
 
     /// Starts a step; see [`Step`].
@@ -217,6 +283,7 @@ impl Run {
         let tally = self.tally();
         let (outcome, exit_code) = match (self.signal(), result) {
             (Some(signal), _) => (Outcome::Cancelled, signal.exit_code()),
+            (None, _) if self.is_abandoned() => (Outcome::Cancelled, Signal::Interrupt.exit_code()),
             (None, Err(failure)) => (Outcome::Failed, failure.class.exit_code()),
             (None, Ok(0)) if self.pending(&tally) => (Outcome::Ok, Class::Pending.exit_code()),
             (None, Ok(0)) => (Outcome::Ok, 0),
@@ -283,12 +350,13 @@ impl Run {
             .collect()
     }
 
-    fn signal_slot(&self) -> std::sync::MutexGuard<'_, Option<Signal>> {
-        self.inner
-            .signal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn signal_slot(&self) -> MutexGuard<'_, Option<Signal>> {
+        lock(&self.inner.signal)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The journal is not worth the run: a trouble with it is told, once, and the run goes on.
@@ -331,11 +399,25 @@ mod tests {
         assert_eq!(run().finish(Err(&failure)), 4);
         let stopped = run();
         assert!(stopped.stop(Signal::Terminate));
-        assert!(stopped.cancel().is_cancelled() && !stopped.hard_stop());
+        assert!(stopped.is_cancelled() && !stopped.hard_stop());
         assert!(!stopped.stop(Signal::Interrupt));
         assert!(stopped.hard_stop());
         // The first signal decides.
         assert_eq!(stopped.finish(Err(&failure)), 143);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_can_be_cancelled_again() {
+        let runtime = runtime();
+        let run = Run::silent(Mode::Apply, runtime.handle().clone());
+        for _ in 0..2 {
+            let token = run.cancel();
+            assert!(run.stop(Signal::Interrupt));
+            assert!(token.is_cancelled() && run.is_cancelled());
+            run.resume();
+            assert!(!run.is_cancelled() && run.signal().is_none() && !run.hard_stop());
+        }
+        assert_eq!(run.finish(Ok(0)), 0);
     }
 
     #[test]

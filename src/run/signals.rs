@@ -43,24 +43,41 @@ impl Signal {
     }
 }
 
-/// Listens for signals on the run's runtime for as long as the run lives.
+/// Listens until it is dropped.
+#[must_use = "signals are heard only while this lives"]
+pub struct Listening(tokio::task::AbortHandle);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Listens for signals on the run's runtime.
 ///
 /// The first cancels the run ([`Run::cancel`]) and tells what is still waited for. The second ends
 /// the process: the journal is closed and the terminal restored, nothing else is cleaned up.
-pub fn listen(run: &Run) -> io::Result<()> {
+pub fn listen(run: &Run) -> io::Result<Listening> {
     let _guard = run.handle().enter();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let terminal = Terminal::remember();
     let run = run.clone();
-    run.handle().clone().spawn(async move {
+    let task = run.handle().clone().spawn(async move {
         loop {
             let signal = tokio::select! {
                 _ = interrupt.recv() => Signal::Interrupt,
                 _ = terminate.recv() => Signal::Terminate,
                 _ = hangup.recv() => Signal::Hangup,
             };
+            if run.is_idle() {
+                if signal != Signal::Interrupt {
+                    run.stop(signal);
+                    end(&run, &terminal, signal);
+                }
+                continue;
+            }
             if run.signal().is_none() {
                 tell(&run, signal).await;
             }
@@ -69,7 +86,7 @@ pub fn listen(run: &Run) -> io::Result<()> {
             }
         }
     });
-    Ok(())
+    Ok(Listening(task.abort_handle()))
 }
 
 /// Tells what is still waited for, before the cancel ends the waiting; but a terminal that is held
@@ -169,7 +186,7 @@ mod tests {
             None,
             runtime.handle().clone(),
         );
-        listen(&run).unwrap();
+        let _listening = listen(&run).unwrap();
         let step = run.step(None, "services");
         let _wait = run.reporter().wait_for("job api to become healthy");
         run.reporter().log(crate::report::Level::Info, "ready");

@@ -57,6 +57,19 @@ impl Traffic {
     }
 }
 
+impl HostStats {
+    /// What came since `before`; `None` where that counts something else.
+    pub fn since(self, before: HostStats) -> Option<HostStats> {
+        Some(HostStats {
+            round_trips: self.round_trips.checked_sub(before.round_trips)?,
+            sessions: self.sessions.checked_sub(before.sessions)?,
+            bytes_up: self.bytes_up.checked_sub(before.bytes_up)?,
+            bytes_down: self.bytes_down.checked_sub(before.bytes_down)?,
+            connects: self.connects.checked_sub(before.connects)?,
+        })
+    }
+}
+
 impl std::ops::AddAssign for HostStats {
     fn add_assign(&mut self, other: Self) {
         self.round_trips += other.round_trips;

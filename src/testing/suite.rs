@@ -20,7 +20,7 @@ use super::prepare::{Prepared, prepare};
 use super::result::{Outcome, Summary, Tested};
 
 /// How tests are run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Where standard modules come from.
     pub library: Library,

@@ -46,6 +46,15 @@ pub fn glob(pattern: &str) -> Result<Vec<String>, Error> {
     Ok(found)
 }
 
+/// The directory below which everything stands that the pattern can match.
+pub fn glob_base(pattern: &str) -> PathBuf {
+    let base = base(&super::path::expand(pattern));
+    match base.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => base,
+    }
+}
+
 fn matcher(shown: &str, pattern: &str) -> Result<GlobMatcher, Error> {
     let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
     let glob = GlobBuilder::new(pattern)

@@ -15,7 +15,7 @@ mod zip;
 
 pub use command::stdout_of;
 pub use error::Error;
-pub use glob::glob;
+pub use glob::{glob, glob_base};
 pub use random::random;
 pub use read::{hex, list, read, read_text, sha256};
 pub use remove::{Remove, remove};

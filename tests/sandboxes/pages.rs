@@ -42,6 +42,7 @@ const FILLED_IN: &[(&str, &str)] = &[
     ("TEMPLATE", "python"),
     ("SERVICE", "api"),
     ("NAME", "stage"),
+    ("KIND", "ssh.auth"),
     ("FILE…", "my-flow.rhai"),
 ];
 

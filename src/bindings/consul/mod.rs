@@ -123,7 +123,7 @@ static TYPE: Type = Type {
             doc: "The checks of all services and nodes, or those in one state.",
             params: &[Param::optional(
                 "state",
-                Ty::Str,
+                Ty::Choice(&["passing", "warning", "critical"]),
                 "`passing`, `warning` or `critical`",
             )],
             returns: "an array of maps with `name`, `node`, `status`, `output` and `service` (empty for a node's own)",

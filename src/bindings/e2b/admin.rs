@@ -144,7 +144,11 @@ pub const SET_NODE_STATUS: Function = Function {
     doc: "Keeps new sandboxes away from an orchestrator (`draining`), or lets them come again (`ready`); needs the admin token. Under `--plan` it is shown and not done.",
     params: &[
         NODE,
-        Param::new("status", Ty::Str, "`ready`, `draining` or `unhealthy`"),
+        Param::new(
+            "status",
+            Ty::Choice(&["ready", "draining", "unhealthy"]),
+            "`ready`, `draining` or `unhealthy`",
+        ),
     ],
     errors: ERRORS,
     example: "api.set_node_status(\"1f3a5c7e\", \"draining\")",

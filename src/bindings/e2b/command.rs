@@ -40,7 +40,7 @@ const OPTIONS: &[Opt] = &[
     TIMEOUT,
     Opt::new(
         "way",
-        Ty::Str,
+        Ty::Choice(&["auto", "exec", "envd"]),
         "\"auto\"",
         "`exec`: the seed's endpoint of the API; `envd`: through the client-proxy; `auto`: the first where it is there, the user is root and less than 75 s are allowed",
     ),

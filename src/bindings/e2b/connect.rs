@@ -78,7 +78,7 @@ pub const CONNECT: Function = Function {
         ),
         Opt::new(
             "profile",
-            Ty::Str,
+            Ty::Choice(&["seed", "upstream"]),
             "whichever answers",
             "`seed` or `upstream`: the generation of the platform",
         ),

@@ -115,7 +115,9 @@ pub const UPLOAD: Function = Function {
     example: "sandbox.upload(\"README.md\", \"README.md\").path",
     body: |call| {
         let (envd, local, path) = (envd(call)?, call.string(0)?, call.string(1)?);
-        let content = call.wait_ok(crate::workstation::read(std::path::Path::new(&local)))?;
+        let local = std::path::Path::new(&local);
+        call.session.run.inputs().file(local);
+        let content = call.wait_ok(crate::workstation::read(local))?;
         value::from_serde(&call.wait_ok(envd.write_file(&path, &content))?)
     },
     ..Function::BASE
@@ -233,7 +235,12 @@ pub const SIGNED_URL: Function = Function {
     params: &[PATH],
     options: &[
         USER,
-        Opt::new("operation", Ty::Str, "\"read\"", "`read` or `write`"),
+        Opt::new(
+            "operation",
+            Ty::Choice(&["read", "write"]),
+            "\"read\"",
+            "`read` or `write`",
+        ),
         Opt::new("expires", Ty::Duration, "never", "how long it is good for"),
     ],
     returns: "a secret",

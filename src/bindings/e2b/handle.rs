@@ -9,6 +9,7 @@ use crate::diag::Failure;
 use crate::e2b::{E2b, Envd, Sandbox};
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Property, Type};
+use crate::report::UNKNOWN;
 
 use super::{command, files, process, state};
 
@@ -129,7 +130,7 @@ impl SandboxHandle {
                 .unwrap_or_else(PoisonError::into_inner)
                 .id
                 .clone(),
-            Place::Planned(what) => what.clone(),
+            Place::Planned(_) => UNKNOWN.to_owned(),
         }
     }
 

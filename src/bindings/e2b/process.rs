@@ -163,7 +163,7 @@ const SIGNAL: Function = Function {
     doc: "Sends it a signal.",
     params: &[Param::new(
         "signal",
-        Ty::Str,
+        Ty::Choice(&["SIGTERM", "SIGKILL"]),
         "`SIGTERM` or `SIGKILL`, all that envd knows",
     )],
     errors: ENVD_ERRORS,

@@ -130,7 +130,12 @@ pub const LIST: Function = Function {
     doc: "The team's sandboxes, newest first, running and paused. The seed does not list a paused one that was made without metadata; those that \
           `create_sandbox` makes have some.",
     options: &[
-        Opt::new("state", Ty::Str, "both", "`running` or `paused`"),
+        Opt::new(
+            "state",
+            Ty::Choice(&["running", "paused"]),
+            "both",
+            "`running` or `paused`",
+        ),
         Opt::new(
             "metadata",
             Ty::Map,

@@ -13,7 +13,7 @@ use crate::engine::raise::Raise;
 use crate::engine::registry::{Function, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::engine::value::{self, Secrets};
-use crate::report::Action;
+use crate::report::{Action, UNKNOWN};
 
 use super::ERRORS;
 
@@ -130,16 +130,19 @@ pub const CREATE: Function = Function {
         let api = call.receiver::<E2b>()?;
         let new = shape(call);
         let item = format!("template {}", new.alias.clone().unwrap_or_default());
-        if cluster_api::only_planned(
-            call,
-            "e2b",
-            item.trim_end().to_owned(),
-            Action::Create,
-            None,
-        ) {
-            return value::from_serde(&Requested::default());
+        let item = item.trim_end().to_owned();
+        if call.session.run.is_plan() {
+            cluster_api::changed(call, "e2b", item, Action::Create, None, false);
+            return value::from_serde(&Requested {
+                template: UNKNOWN.to_owned(),
+                build: UNKNOWN.to_owned(),
+                aliases: Vec::new(),
+            });
         }
-        value::from_serde(&call.wait_ok(api.create_template(&new))?)
+        let made = call.wait_ok(api.create_template(&new))?;
+        // One that was refused is no change; flows ask again in another way.
+        cluster_api::changed(call, "e2b", item, Action::Create, None, true);
+        value::from_serde(&made)
     },
     ..Function::BASE
 };
@@ -156,7 +159,11 @@ pub const REBUILD: Function = Function {
         let (api, id) = (call.receiver::<E2b>()?, call.string(0)?);
         let new = shape(call);
         if cluster_api::only_planned(call, "e2b", format!("template {id}"), Action::Update, None) {
-            return value::from_serde(&Requested::default());
+            return value::from_serde(&Requested {
+                template: id,
+                build: UNKNOWN.to_owned(),
+                aliases: Vec::new(),
+            });
         }
         value::from_serde(&call.wait_ok(api.rebuild_template(&id, &new))?)
     },

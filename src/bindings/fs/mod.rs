@@ -4,7 +4,9 @@ mod change;
 mod write;
 mod zip;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rhai::{Array, Dynamic, Map};
@@ -16,6 +18,7 @@ use crate::engine::registry::{Function, Module, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::engine::value::from_serde;
 use crate::files;
+use crate::run::inputs::Look;
 use crate::workstation::{self, FileKind, path};
 
 use change::scratch;
@@ -42,7 +45,7 @@ pub static MODULE: Module = Module {
             errors: &["fs.not_found", "fs.denied", "fs.failed", "fs.not_text"],
             example: "fs::read(\"Cargo.toml\")",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(call
                     .wait_ok(async move { workstation::read_text(&path).await })?
                     .into())
@@ -57,7 +60,7 @@ pub static MODULE: Module = Module {
             errors: READS,
             example: "fs::read_bytes(\"Cargo.toml\").len",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(Dynamic::from_blob(
                     call.wait_ok(async move { workstation::read(&path).await })?,
                 ))
@@ -124,7 +127,7 @@ pub static MODULE: Module = Module {
             returns: "a bool",
             example: "fs::exists(\"Cargo.toml\")",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(local(call, move || Ok(path.exists()))?.into())
             },
             ..Function::BASE
@@ -136,7 +139,7 @@ pub static MODULE: Module = Module {
             returns: "a bool",
             example: "fs::is_file(\"Cargo.toml\")",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(local(call, move || Ok(path.is_file()))?.into())
             },
             ..Function::BASE
@@ -148,7 +151,7 @@ pub static MODULE: Module = Module {
             returns: "a bool",
             example: "fs::is_dir(\"src\")",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(local(call, move || Ok(path.is_dir()))?.into())
             },
             ..Function::BASE
@@ -173,6 +176,7 @@ pub static MODULE: Module = Module {
             example: "fs::list(\"src\")",
             body: |call| {
                 let path = path_at(call, 0)?;
+                call.session.run.inputs().names(&path);
                 Ok(strings(local(call, move || workstation::list(&path))?))
             },
             ..Function::BASE
@@ -187,6 +191,7 @@ pub static MODULE: Module = Module {
             example: "fs::glob(\"src/*.rs\")",
             body: |call| {
                 let pattern = call.string(0)?;
+                note_glob(call, &pattern);
                 Ok(strings(local(call, move || workstation::glob(&pattern))?))
             },
             ..Function::BASE
@@ -199,7 +204,7 @@ pub static MODULE: Module = Module {
             errors: READS,
             example: "fs::sha256(\"Cargo.toml\")",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 Ok(call
                     .wait_ok(async move { workstation::sha256(&path).await })?
                     .into())
@@ -215,7 +220,7 @@ pub static MODULE: Module = Module {
             errors: READS,
             example: "fs::elf(\"/bin/sh\").machine",
             body: |call| {
-                let path = path_at(call, 0)?;
+                let path = read_at(call, 0)?;
                 let facts = local(call, move || {
                     files::elf::inspect(&path).map_err(workstation::Error::io("read", &path))
                 })?;
@@ -348,6 +353,35 @@ fn path_at(call: &Call, index: usize) -> Result<PathBuf, Raise> {
     Ok(path::expand(&text))
 }
 
+/// A path that is read: the run depends on what is there.
+fn read_at(call: &Call, index: usize) -> Result<PathBuf, Raise> {
+    let path = path_at(call, index)?;
+    if !is_scratch(call, &path) {
+        call.session.run.inputs().file(&path);
+    }
+    Ok(path)
+}
+
+/// Notes the names that match among what the run reads.
+fn note_glob(call: &Call, pattern: &str) {
+    let base = workstation::glob_base(pattern);
+    let pattern = pattern.to_owned();
+    let look = move |base: &Path| {
+        let mut print = DefaultHasher::new();
+        // A pattern that is none fails where it is used.
+        let found = workstation::glob(&pattern).unwrap_or_default();
+        found.hash(&mut print);
+        let parents = found.iter().filter_map(|path| Path::new(path).parent());
+        let parents = parents.map(Path::to_path_buf);
+        Look {
+            print: print.finish(),
+            files: found.iter().map(PathBuf::from).collect(),
+            places: parents.chain([base.to_owned()]).collect(),
+        }
+    };
+    call.session.run.inputs().tree(&base, Arc::new(look));
+}
+
 fn shown(path: &Path) -> Dynamic {
     path.to_string_lossy().into_owned().into()
 }
@@ -361,7 +395,7 @@ fn strings(items: Vec<String>) -> Dynamic {
 }
 
 fn stat(call: &mut Call) -> Result<Dynamic, Raise> {
-    let path = path_at(call, 0)?;
+    let path = read_at(call, 0)?;
     let target = path.clone();
     let facts = local(call, move || workstation::stat(&target))?;
     let modified: DateTime<Utc> = facts.modified.into();

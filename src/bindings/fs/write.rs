@@ -59,9 +59,11 @@ pub fn put(
         },
     ) {
         let fresh = if secret { 0o600 } else { 0o644 };
+        let written = path.clone();
         local(call, move || {
             workstation::write(&path, &content, mode, fresh)
         })?;
+        call.session.run.inputs().wrote(&written);
     }
     Ok(true.into())
 }
@@ -88,8 +90,9 @@ pub fn mkdir(call: &mut Call) -> Result<Dynamic, Raise> {
         diff: None,
     };
     if announce(call, change) {
-        let mode = call.opt_mode("mode");
+        let (mode, made) = (call.opt_mode("mode"), path.clone());
         local(call, move || workstation::mkdir(&path, mode))?;
+        call.session.run.inputs().wrote(&made);
     }
     Ok(true.into())
 }
@@ -113,7 +116,9 @@ pub fn remove(call: &mut Call) -> Result<Dynamic, Raise> {
         diff: None,
     };
     if announce(call, change) {
+        let removed = path.clone();
         local(call, move || workstation::remove(&path, recursive, false))?;
+        call.session.run.inputs().wrote(&removed);
     }
     Ok(true.into())
 }

@@ -23,7 +23,9 @@ pub fn write(call: &mut Call) -> Result<Dynamic, Raise> {
             )
             .into());
         };
-        files.push((name.to_string(), path::expand(&from)));
+        let from = path::expand(&from);
+        call.session.run.inputs().file(&from);
+        files.push((name.to_string(), from));
     }
     let entries = local(call, move || {
         files

@@ -9,6 +9,7 @@ mod transfer;
 mod watch;
 
 use std::any::TypeId;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,11 +20,11 @@ use crate::diag::Failure;
 use crate::engine::call::Call;
 use crate::engine::raise::Raise;
 use crate::engine::registry::{Property, Type};
-use crate::engine::session::Session;
+use crate::engine::session::{Clients, Session};
 use crate::files::Sudo;
 use crate::replay::Stage;
 use crate::report::HostWire;
-use crate::ssh::{self, HostKeyPolicy, Options, Ssh, Target};
+use crate::ssh::{self, HostKeyPolicy, HostStats, Options, Ssh, Target};
 use crate::wire::{BoxFuture, BoxStream, DialError, Dialer};
 
 pub use forward::TUNNEL;
@@ -188,19 +189,23 @@ impl Made {
     }
 }
 
-/// Ends the connections of the run and hands their counters to it.
+/// Hands the counters of the connections to the run, and ends them unless another run may come.
 pub fn settle(session: &Session) {
     let Some(made) = session.existing::<Made>() else {
         return;
     };
     let handles = made.lock().clone();
     let wire = session.run.wire();
+    let before = session.lasting().get(Before::default);
     session.run.handle().block_on(async {
+        let mut totals = HashMap::new();
         for handle in &handles {
             let Ok(remote) = handle.remote().await else {
                 continue;
             };
-            let stats = remote.stats();
+            let total = remote.stats();
+            let stats = before.of(handle.name(), total);
+            totals.insert(handle.name().to_owned(), total);
             if stats.connects > 0 || stats.round_trips > 0 {
                 wire.host(handle.name()).record(&HostWire {
                     host: handle.name().to_owned(),
@@ -212,20 +217,51 @@ pub fn settle(session: &Session) {
                 });
             }
         }
-        // What was abandoned is told to stop; nothing waits for it after a second Ctrl-C.
-        if let Some(handle) = handles.first() {
-            handle.inner.ssh.close().await;
-        }
+        before.lock().extend(totals);
     });
+    if !session.is_outlived() {
+        close(session.lasting(), session.run.handle());
+    }
 }
 
-/// The run's one SSH client.
+/// Ends the connections that runs have left. What was abandoned is told to stop; nothing waits for it
+/// after a second Ctrl-C.
+pub fn close(lasting: &Clients, handle: &tokio::runtime::Handle) {
+    if let Some(ssh) = lasting.existing::<Shared>()
+        && let Ok(ssh) = &*ssh
+    {
+        handle.block_on(ssh.close());
+    }
+    lasting.forget::<Shared>();
+    lasting.forget::<Before>();
+}
+
+/// The counters of hosts at the end of the run before.
+#[derive(Default)]
+struct Before(Mutex<HashMap<String, HostStats>>);
+
+impl Before {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, HostStats>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came to the counters since then. A host of that name that is another now begins anew.
+    fn of(&self, name: &str, total: HostStats) -> HostStats {
+        let before = self.lock().get(name).copied().unwrap_or_default();
+        total.since(before).unwrap_or(total)
+    }
+}
+
+/// What came of reading the SSH configuration.
+type Shared = Result<Ssh, ssh::Error>;
+
+/// The one SSH client.
 fn client(session: &Arc<Session>) -> Result<Ssh, Raise> {
     let settings = &session.settings;
     // looked up before: the clients are locked while one is made
     let stage = session.existing::<Stage>();
     let answers = stage.map(|stage| stage as Arc<dyn ssh::Answers>);
-    let made = session.client(|| {
+    let made = session.lasting().get(|| -> Shared {
         Ssh::new(Options {
             config_file: settings.ssh_config.clone(),
             host_keys: match settings.accept_new_host_keys {

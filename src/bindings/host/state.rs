@@ -214,6 +214,7 @@ impl View {
 
     fn changed(&self, item: &ItemReport, applied: bool) {
         if let Some(change) = &item.change {
+            note(&self.run, &self.host, item);
             self.run.reporter().emit(change_event(
                 &self.host,
                 &item.address(),
@@ -222,6 +223,14 @@ impl View {
                 self.step,
             ));
         }
+    }
+}
+
+/// Notes what was found of what must not be shown.
+pub(super) fn note(run: &Run, host: &str, item: &ItemReport) {
+    if let Some(was) = item.change.as_ref().and_then(|change| change.was.as_ref()) {
+        run.inputs()
+            .found(&format!("{host} {}", item.address()), was);
     }
 }
 

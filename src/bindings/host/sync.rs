@@ -1,5 +1,9 @@
 //! Making a host's tree like one of the workstation.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
 use rhai::{Array, Dynamic};
 
 use crate::diag::Failure;
@@ -12,6 +16,7 @@ use crate::engine::value;
 use crate::files::{self, Modes, SyncAction, SyncChange, SyncOptions};
 use crate::report::{Action, Event};
 use crate::run::Run;
+use crate::run::inputs::Look;
 
 use super::super::ssh::expanded;
 use super::transfer::Bar;
@@ -97,6 +102,7 @@ fn sync_tree(call: &mut Call) -> Result<Dynamic, Raise> {
     let options = options(call)?;
     let root = call.opt_bool("sudo") != Some(false);
     let run = call.session.run.clone();
+    note(&run, &local, &options);
     let mut bar = None;
     let report = on_host(call, &host, async |remote| {
         let mut options = options.clone();
@@ -143,6 +149,27 @@ fn options(call: &Call) -> Result<SyncOptions, Raise> {
             ..files::Options::default()
         },
     })
+}
+
+/// Notes the tree among what the run reads.
+fn note(run: &Run, local: &Path, options: &SyncOptions) {
+    let options = options.clone();
+    let look = move |root: &Path| {
+        let mut print = DefaultHasher::new();
+        let found = files::outline(root, &options);
+        // What cannot be looked at fails in the sync itself, and may be mended.
+        let found = found.unwrap_or_default();
+        found.hash(&mut print);
+        let (files, dirs): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(_, stamp)| stamp.is_some());
+        let dirs = dirs.into_iter().map(|(dir, _)| dir);
+        Look {
+            print: print.finish(),
+            files: files.into_iter().map(|(file, _)| file).collect(),
+            places: dirs.chain([root.to_owned()]).collect(),
+        }
+    };
+    run.inputs().tree(local, Arc::new(look));
 }
 
 fn delete_limit(call: &Call) -> Result<Option<usize>, Raise> {

@@ -133,6 +133,7 @@ pub const READ_TEXT: Function = Function {
 fn upload(call: &mut Call) -> Result<Dynamic, Raise> {
     let host = call.receiver::<HostHandle>()?;
     let (local, path) = (expanded(&call.string(0)?), call.string(1)?);
+    call.session.run.inputs().file(&local);
     let options = put_options(call);
     let root = call.opt_bool("sudo") != Some(false);
     let run = call.session.run.clone();
@@ -200,6 +201,7 @@ fn download(call: &mut Call) -> Result<Dynamic, Raise> {
         })
         .await
     })?;
+    run.inputs().wrote(&local);
     Ok(i64::try_from(size).unwrap_or(i64::MAX).into())
 }
 
@@ -230,6 +232,7 @@ impl PutOptions {
 
 /// Reports what became of one item, and whether it changed.
 fn tell(run: &Run, host: &HostHandle, item: &ItemReport) -> bool {
+    super::state::note(run, host.name(), item);
     let step = Context::step();
     let event = match &item.change {
         Some(change) => change_event(host.name(), &item.address(), change, !run.is_plan(), step),

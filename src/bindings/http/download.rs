@@ -57,6 +57,7 @@ pub fn download(call: &mut Call) -> Result<Dynamic, Raise> {
             .await
     })?;
     progress.finish();
+    call.session.run.inputs().wrote(path);
     tell(call, path, &done, change(format!("from {shown}")));
     Ok(map(path, done))
 }

@@ -246,14 +246,15 @@ pub static MODULE: Module = Module {
 
 /// The run's client.
 pub(super) fn client(call: &Call) -> Result<Arc<Client>, Raise> {
-    if let Some(client) = call.session.existing::<Client>() {
+    let clients = call.session.lasting();
+    if let Some(client) = clients.existing::<Client>() {
         return Ok(client);
     }
     let mut client = Client::new()?;
     if let Some(stage) = call.session.existing::<Stage>() {
         client = client.answered(stage);
     }
-    Ok(call.session.client(|| client))
+    Ok(clients.get(|| client))
 }
 
 /// Tunnels that were used, by host: their connections are used again.

@@ -18,7 +18,12 @@ const TASK: Opt = Opt::new(
     "the allocation's only task",
     "which of its tasks",
 );
-const STREAM: Opt = Opt::new("stream", Ty::Str, "\"stderr\"", "`stderr` or `stdout`");
+const STREAM: Opt = Opt::new(
+    "stream",
+    Ty::Choice(&["stderr", "stdout"]),
+    "\"stderr\"",
+    "`stderr` or `stdout`",
+);
 const TAIL: Opt = Opt::new(
     "tail",
     Ty::Size,

@@ -1,5 +1,6 @@
 //! Migrations from scripts.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rhai::{Array, Dynamic, Map};
@@ -14,7 +15,7 @@ use crate::engine::registry::{Function, Opt, Param};
 use crate::engine::ty::Ty;
 use crate::postgres::migrate::{self, Applied, Finding, Migration, Plan, State};
 use crate::report::{Action, Event};
-use crate::workstation::path;
+use crate::workstation::{self, path};
 
 const DIRECTORY: Param = Param::new(
     "directory",
@@ -81,7 +82,11 @@ pub const STATUS: Function = Function {
 fn files(call: &Call) -> Result<Vec<Migration>, Raise> {
     let named = call.string(0)?;
     match builtin::set(&named) {
-        None => Ok(Migration::read_all(&path::expand(&named))?),
+        None => {
+            let directory = path::expand(&named);
+            note(call, &directory);
+            Ok(Migration::read_all(&directory)?)
+        }
         Some(Ok(files)) => Ok(Migration::parse_all(files.iter().copied())?),
         Some(Err(known)) => Err(Failure::usage(
             "pg.file",
@@ -89,6 +94,17 @@ fn files(call: &Call) -> Result<Vec<Migration>, Raise> {
         )
         .help(format!("there are those of {}", known.join(" and ")))
         .into()),
+    }
+}
+
+/// Notes the files among what the run reads.
+fn note(call: &Call, directory: &Path) {
+    let inputs = call.session.run.inputs();
+    inputs.names(directory);
+    // What cannot be listed fails where it is read.
+    let names = workstation::list(directory).unwrap_or_default();
+    for name in names.iter().filter(|name| name.ends_with(".sql")) {
+        inputs.file(&directory.join(name));
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rhai::{Array, Dynamic};
 
+use super::super::fs::{self, LocalChange};
 use super::values::{maps, param, params};
 use crate::diag::Failure;
 use crate::engine::Call;
@@ -211,7 +212,9 @@ fn source(call: &Call) -> Result<Source, Raise> {
         if let Some(file) = map.get("file").and_then(crate::engine::ty::text)
             && map.len() == 1
         {
-            return Ok(Source::File(path::expand(&file)));
+            let file = path::expand(&file);
+            call.session.run.inputs().file(&file);
+            return Ok(Source::File(file));
         }
     } else if let Some(rows) = value.read_lock::<Array>() {
         let row = |row: &Dynamic| match row.read_lock::<Array>() {
@@ -262,6 +265,20 @@ pub fn copy_out(
         }
         Some(file) => {
             let target = path::expand(&file);
+            let action = match target.exists() {
+                true => Action::Update,
+                false => Action::Create,
+            };
+            let change = LocalChange {
+                path: &target,
+                what: "file",
+                action,
+                reason: format!("rows of {}", scene.label),
+                diff: None,
+            };
+            if !fs::announce(call, change) {
+                return Ok(0_i64.into());
+            }
             let directory = target.parent().unwrap_or(std::path::Path::new("."));
             let opened = tempfile::NamedTempFile::new_in(directory)
                 .and_then(|beside| Ok((tokio::fs::File::from_std(beside.reopen()?), beside)));
@@ -277,6 +294,7 @@ pub fn copy_out(
             beside
                 .persist(&target)
                 .map_err(|error| crate::workstation::Error::io("write", &target)(error.error))?;
+            call.session.run.inputs().wrote(&target);
             Ok(i64::try_from(count).unwrap_or(i64::MAX).into())
         }
     }

@@ -100,7 +100,9 @@ pub const FILE: Function = Function {
                     .into(),
             );
         };
-        let file = state::File::new(call.string(0)?, super::super::ssh::expanded(&from))
+        let from = super::super::ssh::expanded(&from);
+        call.session.run.inputs().file(&from);
+        let file = state::File::new(call.string(0)?, from)
             .mode(mode(call))
             .owner(call.opt_string("owner"))
             .group(call.opt_string("group"))

@@ -39,7 +39,7 @@ pub const DOWNLOAD: Function = Function {
         ),
         Opt::new(
             "via",
-            Ty::Str,
+            Ty::Choice(&["node", "workstation"]),
             "\"node\"",
             "who downloads: `node`, or `workstation`, which then uploads",
         ),

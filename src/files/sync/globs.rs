@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -10,9 +10,11 @@ use super::super::item::Problem;
 use super::SyncOptions;
 
 /// The compiled globs of a sync.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Globs {
     include: Option<GlobSet>,
+    /// Where the globs of `include` begin; empty when one may match anywhere.
+    roots: Vec<PathBuf>,
     exclude: GlobSet,
     protect: GlobSet,
     /// Those of `exclude` and `protect` that `find` understands.
@@ -39,6 +41,7 @@ impl Globs {
         };
         Ok(Globs {
             include,
+            roots: roots(&options.include),
             exclude: compile(&options.exclude)?,
             protect: compile(&options.protect)?,
             pruned,
@@ -50,11 +53,6 @@ impl Globs {
         self.exclude.is_match(as_path(path))
     }
 
-    /// The globs of what is excluded, to take along.
-    pub fn excluded(&self) -> GlobSet {
-        self.exclude.clone()
-    }
-
     /// Whether the host's `path` must stay as it is.
     pub fn is_protected(&self, path: &[u8]) -> bool {
         self.protect.is_match(as_path(path))
@@ -64,6 +62,12 @@ impl Globs {
     pub fn is_included(&self, path: &[u8]) -> bool {
         let included = |include: &GlobSet| include.is_match(as_path(path));
         self.include.as_ref().is_none_or(included)
+    }
+
+    /// Whether what takes part may stand in the directory `path`.
+    pub fn may_hold(&self, path: &Path) -> bool {
+        let near = |root: &PathBuf| root.starts_with(path) || path.starts_with(root);
+        self.roots.is_empty() || self.roots.iter().any(near)
     }
 
     /// Whether everything takes part that is not excluded.
@@ -85,6 +89,24 @@ fn normal(pattern: &str) -> (&str, bool) {
     let trimmed = pattern.trim_end_matches('/');
     let from_root = trimmed.trim_start_matches("./").trim_start_matches('/');
     (from_root, trimmed.contains('/'))
+}
+
+/// The part before the first wildcard of each pattern; none where a pattern has no such part.
+fn roots(patterns: &[String]) -> Vec<PathBuf> {
+    let root = |pattern: &String| {
+        let (body, anchored) = normal(pattern);
+        let wild = |part: &Component| {
+            let text = part.as_os_str().to_string_lossy();
+            text.contains(['*', '?', '[', '{', '\\'])
+        };
+        let root: PathBuf = Path::new(body)
+            .components()
+            .take_while(|part| !wild(part))
+            .collect();
+        (anchored && !root.as_os_str().is_empty()).then_some(root)
+    };
+    let found: Option<Vec<PathBuf>> = patterns.iter().map(root).collect();
+    found.unwrap_or_default()
 }
 
 fn compile(patterns: &[String]) -> Result<GlobSet, Problem> {
@@ -161,6 +183,20 @@ mod tests {
         assert!(globs.is_protected(b"runtime/x/y") && globs.is_protected(b"runtime"));
         assert!(globs.is_protected(b"a/b/c") && !globs.is_protected(b"x/a/b"));
         assert!(globs.is_excluded(b"\xff.zip"));
+    }
+
+    #[test]
+    fn directories_that_can_hold_nothing_are_not_looked_into() {
+        let some = globs(&["nomad/**", "db/seed/*.sql", "/top"], &[], &[]);
+        for path in ["nomad", "nomad/a", "db", "db/seed", "top"] {
+            assert!(some.may_hold(Path::new(path)), "{path}");
+        }
+        for path in ["target", "db/other", "nomads"] {
+            assert!(!some.may_hold(Path::new(path)), "{path}");
+        }
+        for anywhere in [&["nomad/**", "*.sql"][..], &["**/x"], &[]] {
+            assert!(globs(anywhere, &[], &[]).may_hold(Path::new("target")));
+        }
     }
 
     #[test]

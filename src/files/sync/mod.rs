@@ -7,7 +7,7 @@ mod list;
 mod tree;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ pub(super) use tree::Tree;
 use super::apply::Transfer;
 use super::ensure::{Options, Silent, ensure};
 use super::error::Error;
+use super::hash::Stamp;
 use super::item::Item;
 use super::pace::Compress;
 use super::payload::Progress;
@@ -96,6 +97,20 @@ pub enum SyncAction {
     Create,
     Update,
     Delete,
+}
+
+/// The files and directories of the workstation that a sync of `local` takes, files each with what tells
+/// its versions apart.
+pub fn outline(
+    local: &Path,
+    options: &SyncOptions,
+) -> Result<Vec<(PathBuf, Option<Stamp>)>, Error> {
+    let globs = Globs::new(options).map_err(|problem| Error::Invalid {
+        item: format!("sync `{}`", local.display()),
+        problem: problem.text,
+        help: problem.help,
+    })?;
+    walk::outline(local, &globs)
 }
 
 /// Makes the host's directory `remote` hold what the workstation's `local` holds.

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 
 use super::super::error::Error;
 use super::super::hash::{Hashes, Stamp};
@@ -52,13 +51,34 @@ pub(super) async fn walk(
     })
 }
 
+/// What takes part, each with what tells its versions apart; nothing is read.
+pub(super) fn outline(root: &Path, globs: &Globs) -> Result<Vec<(PathBuf, Option<Stamp>)>, Error> {
+    let entries = look(root, globs, Modes::Same)?;
+    let entries = entries.into_iter().map(|entry| {
+        let path = root.join(super::globs::as_path(&entry.path));
+        match entry.what {
+            What::Dir => (path, None),
+            What::File { stamp, .. } => (path, Some(stamp)),
+            What::Link { .. } => {
+                let stamp = std::fs::symlink_metadata(&path).ok();
+                (path, stamp.as_ref().map(Stamp::of))
+            }
+        }
+    });
+    Ok(entries.collect())
+}
+
 fn look(root: &Path, globs: &Globs, modes: Modes) -> Result<Vec<Entry>, Error> {
-    let excluded = {
-        let root = root.to_owned();
-        let globs = Arc::new(globs.excluded());
-        move |path: &Path| {
-            let relative = path.strip_prefix(&root).unwrap_or(path);
-            !relative.as_os_str().is_empty() && globs.is_match(relative)
+    let passed_by = {
+        let (root, globs) = (root.to_owned(), globs.clone());
+        move |entry: &DirEntry| {
+            let path = entry.path();
+            let path = path.strip_prefix(&root).unwrap_or(path);
+            if path.as_os_str().is_empty() {
+                return false;
+            }
+            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+            globs.is_excluded(path.as_os_str().as_bytes()) || is_dir && !globs.may_hold(path)
         }
     };
     let walk = WalkBuilder::new(root)
@@ -66,7 +86,7 @@ fn look(root: &Path, globs: &Globs, modes: Modes) -> Result<Vec<Entry>, Error> {
         .standard_filters(false)
         .follow_links(false)
         .sort_by_file_name(std::ffi::OsStr::cmp)
-        .filter_entry(move |entry| !excluded(entry.path()))
+        .filter_entry(move |entry| !passed_by(entry))
         .build();
     let mut entries: Vec<Entry> = Vec::new();
     for found in walk {

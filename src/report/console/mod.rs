@@ -4,6 +4,7 @@ mod change;
 mod checks;
 mod failure;
 mod screen;
+mod since;
 mod steps;
 mod summary;
 mod table;
@@ -14,11 +15,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::color::Paint;
+use super::changes::Shown;
+use super::color::{Look, Paint};
 use super::event::{CheckStatus, Event, Level, Mode, Record};
 use super::options::{ConsoleOptions, Verbosity};
 use super::text::visible;
 use checks::Checks;
+use since::{Age, Since};
 use steps::Steps;
 
 pub use screen::Screen;
@@ -51,6 +54,7 @@ pub struct Console {
     host_width: usize,
     steps: Steps,
     checks: Checks,
+    since: Option<Since>,
     transfers: HashMap<u64, DateTime<Utc>>,
 }
 
@@ -59,6 +63,7 @@ impl Console {
         Console {
             paint: Paint::new(options.color),
             steps: Steps::new(Paint::new(options.color)),
+            since: options.before.clone().map(Since::new),
             options,
             mode: Mode::Apply,
             run: String::new(),
@@ -218,10 +223,17 @@ impl Console {
                 self.announce(out);
                 let indent = self.steps.enter(out, *step);
                 let label = self.host_label(host);
-                let line = change::line(self.paint, *action, item, reason);
+                let mut line = change::line(self.paint, *action, item, reason);
+                let age = match (&mut self.since, Shown::of(event)) {
+                    (Some(since), Some(shown)) => Some(since.see(&shown)),
+                    _ => None,
+                };
+                if let Some(age) = age {
+                    line.push_str(&self.paint.paint(Look::Title, age.mark()));
+                }
                 self.lines(out, indent, &format!("{label}  "), &line);
                 if let Some(diff) = diff
-                    && (!applied || self.verbose())
+                    && ((!applied && age != Some(Age::Same)) || self.verbose())
                 {
                     out.push_str(&change::diff(self.paint, diff, indent + 4));
                 }

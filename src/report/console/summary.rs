@@ -36,6 +36,9 @@ impl Console {
         if self.verbose() {
             self.slow_steps(out);
         }
+        if *outcome == Outcome::Ok {
+            self.gone(out);
+        }
         // Where all was about checks, their table has told it.
         let told = |host: &HostSummary| {
             host.ok + host.changed + host.failed > 0 || host.unreachable || self.checks.is_empty()

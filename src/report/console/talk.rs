@@ -36,7 +36,10 @@ impl Console {
     ) {
         let mut line = format!("`{module}` is taken from `{path}`");
         if changed == Some(true) {
-            line.push_str("; the built-in one has changed since this copy was made");
+            let name = module.strip_prefix("std/").unwrap_or(module);
+            line.push_str(&format!(
+                "; the built-in one has changed since this copy was made: `e2bscript std diff {name} --built-in` shows how, `e2bscript std update {name}` brings both together"
+            ));
         }
         let label = self.paint.paint(Look::Warning, "note: ");
         self.lines(out, 0, &label, &visible(&line));

@@ -9,7 +9,6 @@ use super::build;
 use super::builder;
 use super::call::Call;
 use super::id;
-use super::server;
 use super::template::{self, Env, split_name};
 use super::template_create::{Plan, insert_env};
 use super::time;
@@ -163,7 +162,7 @@ pub async fn files(call: &Call) -> Outcome {
             Err(Answer::problem(400, "Invalid files hash"))
         }
         Err(failure) => {
-            server::note(&format!("upload of layer files: {failure}"));
+            crate::say(&format!("upload of layer files: {failure}"));
             let text = "Error when requesting layer files upload";
             Err(Answer::problem(500, text))
         }

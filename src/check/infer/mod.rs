@@ -1,0 +1,374 @@
+//! What values may be, as far as the text shows it: a run of the scripts on kinds instead of values.
+//!
+//! Every function is gone through several times. At first a parameter may be anything; each time
+//! after, it is what the calls of the time before have handed over. Whatever is not sure stays
+//! "anything", about which nothing is said: what is reported here would fail wherever it runs.
+
+mod assign;
+mod builtins;
+mod calls;
+mod kinds;
+mod natives;
+mod needs;
+mod operators;
+mod reads;
+mod scope;
+mod statements;
+
+use std::collections::{BTreeMap, HashMap};
+
+use rhai::Position;
+
+use crate::diag::Failure;
+use crate::engine::registry::{Function, Registry};
+use crate::explain::Severity;
+
+use super::names::Names;
+use super::program::{Program, Script, Unit};
+use super::shape::Shape;
+use super::words;
+pub use assign::CHANGING;
+use needs::Need;
+use scope::Scope;
+
+/// How often all functions are gone through: what is known travels from a call to the called
+/// function once each time.
+const PASSES: usize = 5;
+
+/// What the standard modules call things: parameters of their public functions by these names are
+/// what the named function returns, or the named handle.
+const CONTRACTS: &[(&str, Contract)] = &[
+    ("c", Contract::Returned("std/cluster", "open")),
+    ("config", Contract::Returned("std/config", "load")),
+    ("host", Contract::Handle("Host")),
+    ("api", Contract::Handle("Api")),
+];
+
+#[derive(Clone, Copy)]
+enum Contract {
+    Returned(&'static str, &'static str),
+    Handle(&'static str),
+}
+
+/// The result: what methods are called on, and what is wrong.
+#[derive(Default)]
+pub struct Inferred {
+    /// What stands before the dot of a method call, by unit and place of the method's name.
+    receivers: HashMap<(usize, Position), Shape>,
+    complaints: BTreeMap<(usize, Position, String), Complaint>,
+    /// Properties that are read, and whether nothing is known of what they are read of.
+    reads: BTreeMap<(usize, Position), (String, bool)>,
+}
+
+pub struct Complaint {
+    pub severity: Severity,
+    pub failure: Failure,
+}
+
+impl Inferred {
+    /// Infers the shapes of a whole program.
+    pub fn of(program: &Program, names: &Names) -> Inferred {
+        let mut walk = Walk::new(program, names);
+        for pass in 0..PASSES {
+            walk.speaks = pass + 1 == PASSES;
+            walk.program();
+        }
+        walk.result
+    }
+
+    pub fn receiver(&self, unit: usize, at: Position) -> Option<&Shape> {
+        self.receivers.get(&(unit, at))
+    }
+
+    /// All properties that are read: unit, place, name, and whether it is not known of what.
+    pub fn reads(&self) -> impl Iterator<Item = (usize, Position, &str, bool)> {
+        let reads = self.reads.iter();
+        reads.map(|((unit, at), (name, unknown))| (*unit, *at, name.as_str(), *unknown))
+    }
+
+    pub fn complaints(&self, unit: usize) -> impl Iterator<Item = (Position, &Complaint)> {
+        let own = self
+            .complaints
+            .iter()
+            .filter(move |((of, ..), _)| *of == unit);
+        own.map(|((_, at, _), complaint)| (*at, complaint))
+    }
+}
+
+/// A function that has a name, by its unit and its number there.
+type Key = (usize, usize);
+
+/// What is known of a function.
+struct Known {
+    /// From the calls of the pass before.
+    params: Vec<Shape>,
+    /// From those of this pass.
+    seen: Vec<Shape>,
+    returns: Shape,
+    needs: Vec<Vec<Need>>,
+    /// Fallbacks that it gives its options, by the parameter that takes them.
+    options: HashMap<String, Shape>,
+    /// Nobody but the program at hand can call it.
+    closed: bool,
+}
+
+/// One run through the program.
+struct Walk<'a> {
+    program: &'a Program,
+    registry: Registry,
+    names: &'a Names,
+    known: HashMap<Key, Known>,
+    by_name: HashMap<(usize, &'a str, usize), usize>,
+    /// Values of constants at the top of units.
+    constants: HashMap<(usize, &'a str), Shape>,
+    /// What bindings return, by their names' addresses.
+    returned: HashMap<*const Function, Shape>,
+    unit: usize,
+    function: Option<Key>,
+    scope: Scope<'a>,
+    /// What `return` has given so far in the body at hand.
+    returns: Shape,
+    speaks: bool,
+    /// Bodies of loops are gone through before anything is said of them.
+    rehearsals: usize,
+    result: Inferred,
+}
+
+impl<'a> Walk<'a> {
+    fn new(program: &'a Program, names: &'a Names) -> Walk<'a> {
+        let mut walk = Walk {
+            program,
+            registry: program.registry,
+            names,
+            known: HashMap::new(),
+            by_name: HashMap::new(),
+            constants: HashMap::new(),
+            returned: HashMap::new(),
+            unit: 0,
+            function: None,
+            scope: Scope::default(),
+            returns: Shape::never(),
+            speaks: false,
+            rehearsals: 0,
+            result: Inferred::default(),
+        };
+        for (unit, own) in program.units.iter().enumerate() {
+            let is_module = own.is_library() || program.is_imported(unit);
+            for (index, function) in own
+                .functions
+                .iter()
+                .enumerate()
+                .filter(|(_, f)| !f.is_closure())
+            {
+                let count = function.params.len();
+                let closed = (function.private || !is_module) && !own.bare.contains(&function.name);
+                walk.by_name
+                    .insert((unit, function.name.as_str(), count), index);
+                let known = Known {
+                    params: vec![Shape::any(); count],
+                    seen: vec![Shape::never(); count],
+                    returns: Shape::any(),
+                    needs: (0..count).map(|_| Vec::new()).collect(),
+                    options: HashMap::new(),
+                    closed,
+                };
+                walk.known.insert((unit, index), known);
+            }
+        }
+        walk
+    }
+
+    fn program(&mut self) {
+        for unit in 0..self.program.units.len() {
+            self.unit(unit);
+        }
+        for (key, known) in &mut self.known {
+            let seen = std::mem::replace(&mut known.seen, vec![Shape::never(); known.params.len()]);
+            if known.closed {
+                known.params = seen;
+                continue;
+            }
+            let Some(own) = self.program.units.get(key.0) else {
+                continue;
+            };
+            let names = own
+                .functions
+                .get(key.1)
+                .map(|f| f.params.as_slice())
+                .unwrap_or_default();
+            known.params = names.iter().map(|_| Shape::any()).collect();
+        }
+        let contracts: Vec<(Key, usize, Shape)> = self.contracts();
+        for (key, index, shape) in contracts {
+            if let Some(param) = self
+                .known
+                .get_mut(&key)
+                .and_then(|known| known.params.get_mut(index))
+            {
+                *param = shape;
+            }
+        }
+    }
+
+    /// What parameters of the standard modules are by their names.
+    fn contracts(&self) -> Vec<(Key, usize, Shape)> {
+        let mut found = Vec::new();
+        let is_shown = |key: &Key| {
+            let unit = self.program.units.get(key.0);
+            unit.and_then(|unit| unit.functions.get(key.1))
+                .is_some_and(|function| !function.private)
+        };
+        let open = self
+            .known
+            .iter()
+            .filter(|(key, known)| !known.closed && is_shown(key));
+        for (key, _) in open {
+            let Some(unit) = self
+                .program
+                .units
+                .get(key.0)
+                .filter(|unit| unit.id().starts_with("std/"))
+            else {
+                continue;
+            };
+            let params = unit
+                .functions
+                .get(key.1)
+                .map(|f| f.params.as_slice())
+                .unwrap_or_default();
+            for (index, name) in params.iter().enumerate() {
+                let contract = CONTRACTS.iter().find(|(param, _)| param == name);
+                found.extend(contract.map(|(_, contract)| (*key, index, self.contract(*contract))));
+            }
+        }
+        found
+    }
+
+    fn contract(&self, contract: Contract) -> Shape {
+        match contract {
+            Contract::Handle(name) => Shape::handle(name),
+            Contract::Returned(module, function) => {
+                let unit = self
+                    .program
+                    .units
+                    .iter()
+                    .position(|unit| unit.id() == module);
+                let key =
+                    unit.and_then(|unit| Some((unit, *self.by_name.get(&(unit, function, 1))?)));
+                let known = key.and_then(|key| self.known.get(&key));
+                known.map_or_else(Shape::any, |known| known.returns.clone())
+            }
+        }
+    }
+
+    fn unit(&mut self, index: usize) {
+        let Some(own) = self.program.units.get(index) else {
+            return;
+        };
+        self.unit = index;
+        self.function = None;
+        self.scope = Scope::default();
+        self.returns = Shape::never();
+        for statement in own.top() {
+            self.statement(statement);
+        }
+        for (name, shape) in self.scope.variables() {
+            let is_constant = own.constants().contains(&name);
+            if is_constant {
+                self.constants.insert((index, name), shape);
+            }
+        }
+        let around = self.scope.imports_only();
+        for (number, function) in own
+            .functions
+            .iter()
+            .enumerate()
+            .filter(|(_, f)| !f.is_closure())
+        {
+            self.scope = around.clone();
+            self.function((index, number), function);
+        }
+    }
+
+    fn function(&mut self, key: Key, function: &'a Script) {
+        self.function = Some(key);
+        let given = self
+            .known
+            .get(&key)
+            .map(|known| known.params.clone())
+            .unwrap_or_default();
+        for (number, name) in function.params.iter().enumerate() {
+            let shape = given.get(number).cloned().unwrap_or_else(Shape::any);
+            // What nobody calls may be anything.
+            let shape = if shape == Shape::never() {
+                Shape::any()
+            } else {
+                shape
+            };
+            let is_fixed = !self.own().is_some_and(|unit| unit.assigned.contains(name));
+            self.scope
+                .declare(name, shape, is_fixed.then_some((key, number)));
+        }
+        if let Some(known) = self.known.get_mut(&key) {
+            known.needs.iter_mut().for_each(Vec::clear);
+        }
+        let returns = self.body(&function.body);
+        if let Some(known) = self.known.get_mut(&key) {
+            known.returns = returns;
+        }
+    }
+
+    /// Walks a body; what it returns.
+    fn body(&mut self, statements: &'a [rhai::Stmt]) -> Shape {
+        let outer = std::mem::take(&mut self.returns);
+        let value = self.statements(statements);
+        let returned = std::mem::replace(&mut self.returns, outer);
+        value.join(&returned)
+    }
+
+    fn own(&self) -> Option<&'a Unit> {
+        self.program.units.get(self.unit)
+    }
+
+    /// The function of a unit that a call means.
+    fn find(&self, unit: usize, name: &str, count: usize) -> Option<(Key, &'a Script)> {
+        let own = self.program.units.get(unit)?;
+        let index = own
+            .functions
+            .iter()
+            .position(|f| f.params.len() == count && f.name == name)?;
+        Some(((unit, index), own.functions.get(index)?))
+    }
+
+    fn returned_by(&mut self, function: &'static Function) -> Shape {
+        let address = std::ptr::from_ref(function);
+        let registry = self.registry;
+        let shape = self
+            .returned
+            .entry(address)
+            .or_insert_with(|| words::returned(registry, function.returns));
+        shape.clone()
+    }
+
+    fn is_quiet(&self) -> bool {
+        !self.speaks || self.rehearsals > 0
+    }
+
+    fn error(&mut self, failure: Failure, at: Position) {
+        self.complain(Severity::Error, failure, at);
+    }
+
+    fn warning(&mut self, failure: Failure, at: Position) {
+        self.complain(Severity::Warning, failure, at);
+    }
+
+    fn complain(&mut self, severity: Severity, failure: Failure, at: Position) {
+        if !self.is_quiet() {
+            let key = (self.unit, at, failure.kind.clone());
+            self.result
+                .complaints
+                .entry(key)
+                .or_insert(Complaint { severity, failure });
+        }
+    }
+}
