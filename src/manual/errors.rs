@@ -57,10 +57,12 @@ static AREAS: &[(&str, &str)] = areas!(
     "task",
     "templates",
     "terminal",
+    "test",
     "time",
     "toml",
     "tunnel",
     "validate",
+    "watch",
     "wire",
     "workstation",
 );

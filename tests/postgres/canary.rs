@@ -80,7 +80,7 @@ fn no_secret_is_seen_anywhere() {
         &["--json", "run-init-db.rhai"][..],
         &["run-init-db.rhai"],
         &["run-init-db.rhai", "--plan"],
-        &["export-api-creds.rhai", "--out=creds-canary.env"],
+        &["export-api-creds.rhai", "--file=creds-canary.env"],
         &["db-status.rhai"],
         &["db-shell.rhai", "--command", "SELECT 1"],
     ] {

@@ -104,7 +104,7 @@ fn keys_are_hashed_exported_and_rotated() {
     );
 
     let file = lab.home().join(format!("creds-{name}.env"));
-    let out = format!("--out={}", file.display());
+    let out = format!("--file={}", file.display());
     let export = |words: &[&str]| {
         lab.script(
             &[&["--json", "export-api-creds.rhai", &out], words].concat(),
@@ -258,7 +258,7 @@ fn the_other_generation_is_recognised_and_refused() {
     assert_eq!(kind(&refused), "config.generation");
 
     let file = lab.home().join(format!("creds-{name}.env"));
-    let out = format!("--out={}", file.display());
+    let out = format!("--file={}", file.display());
     let db = [("POSTGRES_DB", &*name)];
     let only = lab.script(&["--json", "export-api-creds.rhai", &out], &db);
     assert_eq!(kind(&only), "database.hash_only");

@@ -132,6 +132,5 @@ impl Watch<'_> {
 
 /// Whether it was a connection that failed, here or on one of several hosts.
 fn of_connection(failure: &Failure) -> bool {
-    failure.kind.starts_with("ssh.") && failure.kind != "ssh.exit"
-        || failure.failures.iter().any(of_connection)
+    failure.kind.starts_with("ssh.") || failure.failures.iter().any(of_connection)
 }
