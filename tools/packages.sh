@@ -17,7 +17,7 @@ check | shellcheck           | shellcheck        | checks the shell scripts
 test  | ssh-keygen           | openssh-client    | makes keys for the SSH tests
 test  | unzip                | unzip             | opens the archives of the stacks
 test  | iptables             | iptables          | the rules that the clean-up of network slots takes away
-test  | tmux                 | tmux              | the terminal in which `watch` is tested
+test  | tmux                 | tmux              | the terminal in which watch is tested
 test  | psql                 | postgresql-client | the shell of PostgreSQL, which a script opens
 test  | /usr/sbin/sshd       | openssh-server    | the other side of the SSH tests; Debian also starts it as a service (systemctl disable --now ssh ends it)
 test  | python3              | python3           | runs the official Python SDK of E2B, and Schemathesis
