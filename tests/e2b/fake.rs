@@ -61,7 +61,7 @@ impl Fake {
             fn keys(c) { #{ team: "e2b_aa", user: "sk_e2b_bb", source: "the test" } }"#;
         let modules = [
             ("platform", platform),
-            ("config", "fn load(path) { #{} }"),
+            ("config", "fn load(path) { json::parse(\"{}\") }"),
             (
                 "cluster",
                 "fn open(config) { #{ config: config, bastion: (), servers: [], apis: [], clients: [], hosts: [] } }",
