@@ -33,14 +33,6 @@ pub fn check(view: &View, unit: usize, page: &mut Page) {
         .help("return plain values, or take a closure from the caller and call it here");
         page.error(failure, escape.at);
     }
-    for at in &survey.bare {
-        let failure = Failure::new(
-            "bare-function",
-            "a function given by its bare name may turn out to be another one of the same name",
-        )
-        .help("write a closure that calls it: `|x| name(x)`");
-        page.error(failure, *at);
-    }
     for call in survey.calls.iter().filter(|call| !call.given.is_empty()) {
         let (Some(import), [_, rest @ ..]) = (call.import, call.path) else {
             continue;
@@ -54,7 +46,7 @@ pub fn check(view: &View, unit: usize, page: &mut Page) {
     }
 }
 
-/// Names within a closure that would be those of the module it is given to.
+/// Names within a closure that would be those of the module it is given to. Its functions stay the closure's own.
 fn taken(view: &View, unit: usize, target: usize, closure: usize, page: &mut Page, callee: &str) {
     let (Some((_, survey)), Some((theirs, their_survey))) = (view.at(unit), view.at(target)) else {
         return;
@@ -72,14 +64,6 @@ fn taken(view: &View, unit: usize, target: usize, closure: usize, page: &mut Pag
         .iter()
         .filter(|call| survey.is_within(call.within, closure))
     {
-        let count = call.args.len();
-        let is_plain = call.path.is_empty() && !call.method;
-        let same = theirs
-            .named()
-            .any(|function| function.name == call.name && function.params.len() == count);
-        if is_plain && same {
-            report(format!("function `{}`", call.name), call.at);
-        }
         let alias = call.path.first().filter(|_| call.import.is_some());
         if let Some(alias) = alias
             && other_import(

@@ -17,8 +17,6 @@ pub struct Survey<'a> {
     pub closures: Vec<Closure>,
     /// Closures that leave the script: returned or exported.
     pub escapes: Vec<Escape<'a>>,
-    /// The script's functions, named as values.
-    pub bare: Vec<Position>,
     pub variables: Vec<Variable<'a>>,
     /// What stands behind a statement that never ends.
     pub unreachable: Vec<Position>,

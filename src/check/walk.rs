@@ -369,8 +369,8 @@ impl<'a> Walker<'a> {
         if let Some(held) = self.used(name) {
             return held;
         }
+        // a function of the script's own, meant as a value
         if self.unit.named().any(|function| function.name == name) {
-            self.survey.bare.push(at);
             return Held::new();
         }
         let visible = self.scope.iter().filter_map(|entry| match entry {
