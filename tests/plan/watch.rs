@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,11 @@ struct Terminal {
 
 impl Terminal {
     fn start(lab: &Lab, words: &[&str]) -> Terminal {
+        // a server that ends still holds its socket for a moment
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let terminal = Terminal {
-            socket: format!("e2bscript-test-{}", lab.name),
+            socket: format!("e2bscript-test-{}-{number}", lab.name),
         };
         let program = lab.command(words);
         let (mut unset, mut set) = (String::from("-u CI"), String::new());
