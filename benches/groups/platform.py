@@ -17,7 +17,7 @@ def validate(bench, lab):
     own = []
 
     def run():
-        before = lab.served()
+        before = lab.settled()
         began = time.perf_counter()
         stats = lab.events("validate-api.rhai", "--stats")[-1]["stats"]
         took = time.perf_counter() - began

@@ -40,6 +40,16 @@ class Lab:
         times = re.findall(r"(?m)^[A-Z]+ (?!/v1/)/\S* (?:\d+|cut) ([0-9.]+) ms$", said)
         return len(times), sum(map(float, times)) / 1000
 
+    def settled(self):
+        """What `served` says once the last lines are written down."""
+        last = self.served()
+        while True:
+            time.sleep(0.5)
+            now = self.served()
+            if now == last:
+                return now
+            last = now
+
     def served_since(self, before, requests):
         """The seconds of the requests that came since, when that many did; Nomad takes a moment to write them down."""
         for _ in range(50):
