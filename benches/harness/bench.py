@@ -36,7 +36,7 @@ class Bench:
             for command, seconds in zip(series, times):
                 began = time.perf_counter()
                 own = command()
-                took = time.perf_counter() - began if own is None else own
+                took = own if isinstance(own, float) else time.perf_counter() - began
                 after()
                 if turn:
                     seconds.append(took)
