@@ -22,12 +22,14 @@ pub fn from_json(value: Value) -> Dynamic {
             _ => number.to_string().into(),
         },
         Value::String(text) => text.into(),
-        Value::Array(items) => items.into_iter().map(from_json).collect::<Array>().into(),
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (name.into(), from_json(value)))
-            .collect::<Map>()
-            .into(),
+        // `into` would collect what is collected once more
+        Value::Array(items) => Dynamic::from_array(items.into_iter().map(from_json).collect()),
+        Value::Object(fields) => Dynamic::from_map(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into(), from_json(value)))
+                .collect(),
+        ),
     }
 }
 

@@ -35,15 +35,15 @@ impl Lease {
         let mut columns = Vec::new();
         let as_they_are = |names: &[String]| {
             columns = names.to_vec();
-            |row| row
+            |row: &mut [Value]| row.iter_mut().map(std::mem::take).collect()
         };
         let rows = self.query_as(sql, params, as_they_are).await?;
         Ok(Rows { columns, rows })
     }
 
     /// Runs one statement and returns what is made of its rows, each as soon as it is there: `begin` gets the names of the
-    /// columns and returns what makes something of a row.
-    pub async fn query_as<T, F: FnMut(Vec<Value>) -> T>(
+    /// columns and returns what makes something of a row; it may take the row's values.
+    pub async fn query_as<T, F: FnMut(&mut [Value]) -> T>(
         &self,
         sql: &str,
         params: &[Param],
@@ -51,8 +51,7 @@ impl Lease {
     ) -> Result<Vec<T>, Error> {
         if let Some(said) = self.answer(sql, params) {
             let said = said?;
-            let make = begin(&said.columns);
-            return Ok(said.rows.into_iter().map(make).collect());
+            return Ok(made(said, begin));
         }
         let connection = self.connection()?;
         let work = connection.begin();
@@ -65,7 +64,7 @@ impl Lease {
     }
 
     /// As [`Lease::rows`], with the answer heard.
-    async fn rows_heard<T, F: FnMut(Vec<Value>) -> T>(
+    async fn rows_heard<T, F: FnMut(&mut [Value]) -> T>(
         &self,
         sql: &str,
         params: &[Param],
@@ -74,7 +73,7 @@ impl Lease {
         let mut columns = Vec::new();
         let keep = |names: &[String]| {
             columns = names.to_vec();
-            |row| row
+            |row: &mut [Value]| row.iter_mut().map(std::mem::take).collect()
         };
         let rows: Vec<Vec<Value>> = self.rows(sql, params, keep).await?;
         let said = Said {
@@ -83,11 +82,10 @@ impl Lease {
             count: 0,
         };
         self.heard(sql, params, || said.clone());
-        let make = begin(&said.columns);
-        Ok(said.rows.into_iter().map(make).collect())
+        Ok(made(said, begin))
     }
 
-    async fn rows<T, F: FnMut(Vec<Value>) -> T>(
+    async fn rows<T, F: FnMut(&mut [Value]) -> T>(
         &self,
         sql: &str,
         params: &[Param],
@@ -127,12 +125,14 @@ impl Lease {
             .map_err(failed)?;
         pin_mut!(stream);
         let mut make = begin(&columns);
-        let mut rows = Vec::new();
+        let (mut rows, mut values) = (Vec::new(), Vec::with_capacity(columns.len()));
         while let Some(row) = stream.next().await {
             let row = row.map_err(failed)?;
-            let values: Result<Vec<Value>, _> =
-                (0..columns.len()).map(|index| row.try_get(index)).collect();
-            rows.push(make(values.map_err(failed)?));
+            values.clear();
+            for index in 0..columns.len() {
+                values.push(row.try_get(index).map_err(failed)?);
+            }
+            rows.push(make(&mut values));
         }
         Ok(rows)
     }
@@ -245,6 +245,13 @@ impl Lease {
         connection.taken.store(false, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// What is made of rows that are there already.
+fn made<T, F: FnMut(&mut [Value]) -> T>(said: Said, begin: impl FnOnce(&[String]) -> F) -> Vec<T> {
+    let mut make = begin(&said.columns);
+    let rows = said.rows.into_iter();
+    rows.map(|mut row| make(&mut row)).collect()
 }
 
 fn text_row(row: &tokio_postgres::SimpleQueryRow) -> TextRow {

@@ -7,8 +7,9 @@ use tokio_postgres::types::{FromSql, Type};
 use super::decode;
 
 /// A value of a column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
+    #[default]
     Null,
     Bool(bool),
     /// `smallint`, `integer`, `bigint`, `oid`.

@@ -151,7 +151,7 @@ pub fn query(
 ) -> Result<Dynamic, Raise> {
     let (sql, params) = (call.text(0)?, bound(call)?);
     let rows = on_database(call, &scene.label, all(lease, sql.expose(), &params))?;
-    Ok(rows.into())
+    Ok(Dynamic::from_array(rows))
 }
 
 pub fn query_one(
