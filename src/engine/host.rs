@@ -168,6 +168,9 @@ fn limit(engine: &mut Engine) {
     engine.set_max_string_size(64 << 20);
     engine.set_max_array_size(1_000_000);
     engine.set_max_map_size(1_000_000);
+    // Rhai shares equal names and throws the rarest out beyond a number, for which it looks at all
+    // of them: the standard modules alone have several thousand.
+    engine.set_max_strings_interned(1 << 16);
 }
 
 /// An engine that parses what scripts may hold, also where they use names that are not there; it

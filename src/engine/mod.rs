@@ -1,5 +1,6 @@
 //! The script host: Rhai, with everything a deployment script needs around it.
 
+pub mod bodies;
 pub mod call;
 pub mod context;
 pub mod error_type;

@@ -13,6 +13,8 @@ use rhai::{
     AST, ASTNode, Engine, Expr, FnAccess, Module, ParseError, Position, ScriptFuncDef, Stmt, Token,
 };
 
+use super::bodies::bodies;
+
 /// Between a function's name and the number of its script. Rhai takes no name that no script could have, so this is one that
 /// none has.
 const MARK: &str = "__of_script_";
@@ -44,9 +46,9 @@ pub fn register(engine: &mut Engine) {
     });
 }
 
-/// Compiles an imported script; no other script of the engine may have the same number.
-pub fn compile(engine: &Engine, text: &str, number: usize) -> Result<AST, ParseError> {
-    let plain = engine.compile(text)?;
+/// Compiles an imported script, of which `plain` is the tree as it is written; no other script of
+/// the engine may have the same number.
+pub fn compile(engine: &Engine, plain: AST, text: &str, number: usize) -> Result<AST, ParseError> {
     let own = own_functions(&plain);
     if own.is_empty() {
         return Ok(plain);
@@ -107,16 +109,8 @@ impl Survey {
         let mut survey = Survey::default();
         let top = AST::new(ast.statements().iter().cloned(), Module::new());
         survey.look(&top, &[], own);
-        for about in ast.iter_functions() {
-            let function = ast
-                .shared_lib()
-                .get_script_fn(about.name, about.params.len());
-            if let Some(function) = function {
-                // Rhai's walk does not say which function a statement belongs to.
-                let mut alone = Module::new();
-                alone.set_script_fn(function.clone());
-                survey.look(&AST::new_from_module(alone), &about.params, own);
-            }
+        for (about, body) in bodies(ast) {
+            survey.look(&body, &about.params, own);
         }
         survey
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, ModuleResolver, ParseError, Position, Scope, Shared};
 
@@ -24,6 +24,8 @@ pub struct Resolver {
     sources: Sources,
     announce: Box<Announce>,
     inputs: Inputs,
+    /// What was parsed, by id: the check and the run look at the same trees.
+    trees: Mutex<HashMap<String, (Arc<Source>, AST)>>,
     modules: Mutex<HashMap<String, Shared<rhai::Module>>>,
     /// How many modules were compiled, each of which has a number.
     compiled: AtomicUsize,
@@ -52,6 +54,7 @@ impl Resolver {
             sources,
             announce,
             inputs,
+            trees: Mutex::default(),
             modules: Mutex::default(),
             compiled: AtomicUsize::new(0),
         }
@@ -121,36 +124,37 @@ impl Resolver {
 
     /// Registers and compiles what was found, to be run.
     pub fn compile(&self, engine: &Engine, found: &Found) -> Result<AST, Box<EvalAltResult>> {
-        self.register(found);
-        self.finish(found, engine.compile(without_shebang(&found.text)))
+        self.tree(engine, found).map_err(refused)
     }
 
     /// The same, to be imported.
     fn compile_module(&self, engine: &Engine, found: &Found) -> Result<AST, Box<EvalAltResult>> {
-        self.register(found);
+        let tree = self.tree(engine, found).map_err(refused)?;
         let number = self.compiled.fetch_add(1, Ordering::Relaxed);
         let text = without_shebang(&found.text);
-        self.finish(found, own_calls::compile(engine, &text, number))
+        let mut ast = own_calls::compile(engine, tree, &text, number).map_err(refused)?;
+        ast.set_source(found.id.as_str());
+        self.sources.index(&found.id, &ast);
+        Ok(ast)
     }
 
-    fn register(&self, found: &Found) {
-        self.sources.add(Source {
+    fn tree(&self, engine: &Engine, found: &Found) -> Result<AST, ParseError> {
+        if let Some((source, tree)) = self.trees().get(&found.id)
+            && source.text == found.text
+        {
+            return Ok(tree.clone());
+        }
+        let source = self.sources.add(Source {
             id: found.id.clone(),
             path: found.path.clone(),
             text: found.text.clone(),
         });
-    }
-
-    fn finish(
-        &self,
-        found: &Found,
-        ast: Result<AST, ParseError>,
-    ) -> Result<AST, Box<EvalAltResult>> {
-        let mut ast =
-            ast.map_err(|error| Box::new(EvalAltResult::ErrorParsing(*error.0, error.1)))?;
-        ast.set_source(found.id.as_str());
-        self.sources.index(&found.id, &ast);
-        Ok(ast)
+        let mut tree = engine.compile(without_shebang(&found.text))?;
+        tree.set_source(found.id.as_str());
+        self.sources.index(&found.id, &tree);
+        self.trees()
+            .insert(found.id.clone(), (source, tree.clone()));
+        Ok(tree)
     }
 
     /// The module that `path` means in `importer`, run once and kept.
@@ -183,7 +187,11 @@ impl Resolver {
         Ok(module)
     }
 
-    fn modules(&self) -> std::sync::MutexGuard<'_, HashMap<String, Shared<rhai::Module>>> {
+    fn trees(&self) -> MutexGuard<'_, HashMap<String, (Arc<Source>, AST)>> {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn modules(&self) -> MutexGuard<'_, HashMap<String, Shared<rhai::Module>>> {
         self.modules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,6 +241,10 @@ impl Drop for Loading {
             chain.pop();
         });
     }
+}
+
+fn refused(error: ParseError) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorParsing(*error.0, error.1))
 }
 
 fn thrown(failure: Failure, position: Position) -> Box<EvalAltResult> {
