@@ -12,8 +12,8 @@ use crate::suggest::nearest;
 
 use super::View;
 use super::page::Page;
-use super::program::{Script, Unit};
 use super::survey::Call;
+use super::unit::{Script, Unit};
 
 /// What the text says about a value.
 enum Shown {

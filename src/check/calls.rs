@@ -10,9 +10,9 @@ use crate::engine::registry::Function;
 
 use super::modules::Used;
 use super::page::Page;
-use super::program::{Script, Unit};
 use super::shape::{Kinds, Shape};
 use super::survey::{Call, Name, Survey, written as written_path};
+use super::unit::{Script, Unit};
 use super::{View, arguments};
 
 /// Checks every call and every name of a unit.

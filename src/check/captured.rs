@@ -17,8 +17,8 @@ pub fn check(view: &View, unit: usize, page: &mut Page) {
     let mut told = BTreeSet::new();
     for (name, at) in &survey.captured {
         let is_own = own.named().any(|function| function.name == *name);
-        let importer = view.program.importers(unit).into_iter().find(|importer| {
-            let unit = view.program.units.get(*importer);
+        let importer = view.program.importers(unit).iter().find(|importer| {
+            let unit = view.program.units.get(**importer);
             // What an operator's own script calls a function is told of there.
             unit.is_some_and(|unit| {
                 unit.id().starts_with("std/") && unit.named().any(|function| function.name == *name)
@@ -27,7 +27,7 @@ pub fn check(view: &View, unit: usize, page: &mut Page) {
         if !is_own && importer.is_none() || !told.insert(*name) {
             continue;
         }
-        let whose = importer.and_then(|importer| view.program.units.get(importer));
+        let whose = importer.and_then(|importer| view.program.units.get(*importer));
         let whose = whose.filter(|_| !is_own).map_or_else(String::new, |unit| {
             format!(" of {}, which imports this", unit.id())
         });

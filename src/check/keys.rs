@@ -20,10 +20,10 @@ pub struct Said<'a> {
 impl<'a> Said<'a> {
     pub fn of(view: &'a View) -> Said<'a> {
         let mut read: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, _, name, _) in view.inferred.reads() {
+        for (name, _) in view.inferred.reads() {
             *read.entry(name).or_default() += 1;
         }
-        let mut known = said_by(view.program.registry);
+        let mut known = view.manual.clone();
         for unit in &view.program.units {
             known.extend(unit.keys.iter().map(String::as_str));
         }
@@ -40,9 +40,9 @@ impl<'a> Said<'a> {
 
 /// Checks what a unit reads of values that may be anything.
 pub fn check(view: &View, unit: usize, page: &mut Page, said: &Said) {
-    for (of, at, name, unknown) in view.inferred.reads() {
+    for (at, name, unknown) in view.inferred.reads_in(unit) {
         let once = said.read.get(name) == Some(&1);
-        if of != unit || !unknown || !once || name.len() < 3 || said.is_known(view, name) {
+        if !unknown || !once || name.len() < 3 || said.is_known(view, name) {
             continue;
         }
         let alike = |other: &str| {
@@ -78,7 +78,7 @@ fn shares_a_start(one: &str, other: &str) -> bool {
 }
 
 /// Names that the manual speaks of.
-fn said_by(registry: Registry) -> BTreeSet<&'static str> {
+pub fn said_by(registry: Registry) -> BTreeSet<&'static str> {
     let mut known = BTreeSet::new();
     for module in registry.modules() {
         let methods = module.types.iter().flat_map(|ty| ty.methods);

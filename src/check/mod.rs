@@ -17,11 +17,15 @@ mod page;
 mod paths;
 mod program;
 mod shape;
+mod shelf;
 mod stacks;
 mod survey;
+mod unit;
 mod variables;
 mod walk;
 mod words;
+
+use std::collections::BTreeSet;
 
 use crate::engine::Host;
 use crate::engine::library::Found;
@@ -33,6 +37,7 @@ use infer::Inferred;
 use names::Names;
 use page::Page;
 use program::Program;
+use shelf::Shelf;
 use survey::Survey;
 
 /// Everything the rules look at.
@@ -43,51 +48,80 @@ struct View<'a> {
     /// Functions of the engine, bindings' methods among them.
     names: &'a Names,
     inferred: Inferred,
+    /// Keys that the manual speaks of.
+    manual: &'a BTreeSet<&'static str>,
 }
 
-/// Checks a script and all it imports; findings are ordered by script, the entry first, and by
-/// place. `registry` is the table that `host` was built with.
-pub fn check(host: &Host, registry: Registry, entry: &Found) -> Vec<Finding> {
-    let program = Program::load(host, registry, entry);
-    let names = Names::of(host.engine(), registry);
-    let view = View {
-        surveys: program.units.iter().map(Survey::of).collect(),
-        program: &program,
-        inferred: Inferred::of(&program, &names),
-        names: &names,
-    };
-    let mut used = modules::Used::default();
-    let mut pages: Vec<Page> = program.units.iter().map(Page::new).collect();
-    let said = keys::Said::of(&view);
-    for (unit, page) in checked(&mut pages) {
-        calls::check(&view, unit, page, &mut used);
-        closures::check(&view, unit, page);
-        captured::check(&view, unit, page);
-        flow::check(&view, unit, page);
-        keys::check(&view, unit, page, &said);
-        modules::check(&view, unit, page);
-        variables::check(&view, unit, page);
-        paths::check(&view, unit, page, host.resolver().project());
-        stacks::check(&view, unit, page, host.resolver().project());
-        for (at, complaint) in view.inferred.complaints(unit) {
-            page.tell(complaint.severity, complaint.failure.clone(), at);
+/// Looks at scripts of one host; what several of them import is parsed once.
+pub struct Checker<'h> {
+    shelf: Shelf<'h>,
+    names: Names,
+    manual: BTreeSet<&'static str>,
+}
+
+impl<'h> Checker<'h> {
+    /// `registry` is the table that `host` was built with.
+    pub fn new(host: &'h Host, registry: Registry) -> Checker<'h> {
+        Checker {
+            shelf: Shelf::new(host, registry),
+            names: Names::of(host.engine(), registry),
+            manual: keys::said_by(registry),
         }
     }
-    for (unit, page) in checked(&mut pages) {
-        modules::unused(&view, unit, page, &used);
-        page.complete(host);
+
+    /// Checks a script and all it imports; findings are ordered by script, the entry first, and by
+    /// place.
+    pub fn check(&self, entry: &Found) -> Vec<Finding> {
+        let host = self.shelf.host();
+        let program = Program::load(&self.shelf, entry);
+        let view = View {
+            surveys: program.units.iter().map(|unit| Survey::of(unit)).collect(),
+            program: &program,
+            inferred: Inferred::of(&program, &self.names),
+            names: &self.names,
+            manual: &self.manual,
+        };
+        let mut used = modules::Used::default();
+        let mut pages: Vec<Page> = program.units.iter().map(|unit| Page::new(unit)).collect();
+        let said = keys::Said::of(&view);
+        for (unit, page) in checked(&program, &mut pages) {
+            calls::check(&view, unit, page, &mut used);
+            closures::check(&view, unit, page);
+            captured::check(&view, unit, page);
+            flow::check(&view, unit, page);
+            keys::check(&view, unit, page, &said);
+            modules::check(&view, unit, page);
+            variables::check(&view, unit, page);
+            paths::check(&view, unit, page, host.resolver().project());
+            stacks::check(&view, unit, page, host.resolver().project());
+            for (at, complaint) in view.inferred.complaints(unit) {
+                page.tell(complaint.severity, complaint.failure.clone(), at);
+            }
+        }
+        for (unit, page) in checked(&program, &mut pages) {
+            modules::unused(&view, unit, page, &used);
+            page.complete(host);
+        }
+        let mut findings = program.findings.clone();
+        findings.extend(pages.into_iter().flat_map(Page::into_findings));
+        allow::filter(&mut findings, host.sources());
+        order(&mut findings, &entry.id);
+        findings
     }
-    let mut findings = program.findings.clone();
-    findings.extend(pages.into_iter().flat_map(Page::into_findings));
-    allow::filter(&mut findings, host.sources());
-    order(&mut findings, &entry.id);
-    findings
+}
+
+/// Checks one script and all it imports, as [`Checker::check`].
+pub fn check(host: &Host, registry: Registry, entry: &Found) -> Vec<Finding> {
+    Checker::new(host, registry).check(entry)
 }
 
 /// Pages of what is checked, with the numbers of their units.
-fn checked<'p, 'a>(pages: &'p mut [Page<'a>]) -> impl Iterator<Item = (usize, &'p mut Page<'a>)> {
+fn checked<'p, 'a>(
+    program: &'p Program,
+    pages: &'p mut [Page<'a>],
+) -> impl Iterator<Item = (usize, &'p mut Page<'a>)> {
     let pages = pages.iter_mut().enumerate();
-    pages.filter(|(_, page)| !page.unit().is_background)
+    pages.filter(|(unit, _)| !program.is_background(*unit))
 }
 
 fn order(findings: &mut Vec<Finding>, entry: &str) {

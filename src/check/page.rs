@@ -11,7 +11,7 @@ use crate::engine::library::Found;
 use crate::explain::Severity;
 
 use super::finding::Finding;
-use super::program::Unit;
+use super::unit::Unit;
 
 /// Findings of one script.
 pub struct Page<'a> {

@@ -65,7 +65,7 @@ impl Kinds {
 }
 
 /// What a value may be. Without any kind, nothing has a value there yet.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     /// Nothing is known.
     any: bool,
@@ -103,6 +103,27 @@ pub enum Step {
 const MOST_TEXTS: usize = 48;
 /// Maps in maps beyond this depth are not looked into.
 const MOST_DEPTH: usize = 7;
+
+impl PartialEq for Shape {
+    fn eq(&self, other: &Shape) -> bool {
+        self.any == other.any
+            && self.kinds == other.kinds
+            && self.handles == other.handles
+            && same(&self.item, &other.item)
+            && same(&self.fields, &other.fields)
+            && same(&self.texts, &other.texts)
+            && same(&self.returns, &other.returns)
+    }
+}
+
+/// Most parts that are compared are one and the same.
+fn same<T: PartialEq>(one: &Option<Rc<T>>, other: &Option<Rc<T>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Rc::ptr_eq(one, other) || one == other,
+        (None, None) => true,
+        _ => false,
+    }
+}
 
 impl Shape {
     pub fn any() -> Shape {

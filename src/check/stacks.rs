@@ -8,7 +8,7 @@ use rhai::{Expr, Position, Stmt};
 
 use super::View;
 use super::page::Page;
-use super::program::Unit;
+use super::unit::Unit;
 use crate::diag::Failure;
 
 const MODULE: &str = "std/stacks";

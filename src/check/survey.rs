@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Expr, Ident, Position};
 
-use super::program::Unit;
+use super::unit::Unit;
 use super::walk::Walker;
 
 /// Everything the rules ask about one script.

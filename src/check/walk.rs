@@ -5,8 +5,8 @@
 
 use rhai::{ASTFlags, Expr, FnCallExpr, Ident, Position, Stmt};
 
-use super::program::{Script, Unit, last_key};
 use super::survey::{Call, Closure, Escape, How, Import, Name, Survey, Variable};
+use super::unit::{Script, Unit, last_key};
 
 /// Closures that a value is or holds.
 type Held = Vec<usize>;

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::bindings::REGISTRY;
-use crate::check::{Finding, check as find};
+use crate::check::{Checker, Finding, check as find};
 use crate::diag::{Class, Failure};
 use crate::engine::library::{Found, Library, SCRIPTS};
 use crate::engine::{Host, Session, Settings};
@@ -14,6 +17,9 @@ use crate::run::Run;
 
 use super::args::{CheckArgs, MessageFormat};
 use super::run::{env, library, refuse};
+
+/// Stack of a thread that checks: the walk through a script recurses as deep as its expressions.
+const STACK: usize = 16 << 20;
 
 /// Checks the named scripts, or everything built in, and returns the exit code: 3 after an error.
 pub fn check(args: &CheckArgs) -> u8 {
@@ -43,19 +49,16 @@ fn all(args: &CheckArgs) -> Result<(usize, String), Failure> {
     let run = Run::silent(Mode::Plan, runtime.handle().clone());
     let session = Session::new(run, Settings::default());
     let host = Host::new(REGISTRY, library, session, Box::new(|_| {}));
-    let mut findings: Vec<Finding> = Vec::new();
     let mut seen = BTreeSet::new();
-    for script in &scripts {
-        // A module that several scripts import is found wanting once.
-        let new = find(&host, REGISTRY, script).into_iter();
-        findings.extend(new.filter(|finding| {
-            seen.insert((
-                finding.place.clone(),
-                finding.code.clone(),
-                finding.message.clone(),
-            ))
-        }));
-    }
+    let mut findings: Vec<Finding> = each(&host, &scripts).into_iter().flatten().collect();
+    // A module that several scripts import is found wanting once.
+    findings.retain(|finding| {
+        seen.insert((
+            finding.place.clone(),
+            finding.code.clone(),
+            finding.message.clone(),
+        ))
+    });
     print(args, &host, &findings)?;
     let errors = count(&findings, Severity::Error);
     let warnings = count(&findings, Severity::Warning);
@@ -69,6 +72,34 @@ fn all(args: &CheckArgs) -> Result<(usize, String), Failure> {
         ),
     };
     Ok((errors, summary))
+}
+
+/// Findings of each script, in the order of the scripts; as many scripts at once as there are processors.
+fn each(host: &Host, scripts: &[Found]) -> Vec<Vec<Finding>> {
+    let checker = Checker::new(host, REGISTRY);
+    let results: Vec<OnceLock<Vec<Finding>>> = scripts.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((script, result)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            scripts.get(index).zip(results.get(index))
+        } {
+            result.get_or_init(|| checker.check(script));
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 1..workers.min(scripts.len()) {
+            let thread = thread::Builder::new().stack_size(STACK);
+            // Without it, this one does all the work.
+            let _ = thread.spawn_scoped(scope, work);
+        }
+        work();
+    });
+    results
+        .into_iter()
+        .filter_map(OnceLock::into_inner)
+        .collect()
 }
 
 fn scripts(files: &[String], library: &Library) -> Result<Vec<Found>, Failure> {

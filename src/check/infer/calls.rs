@@ -2,8 +2,8 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use crate::check::program::Script;
 use crate::check::shape::{Kinds, Shape};
+use crate::check::unit::Script;
 use crate::diag::Failure;
 use crate::engine::registry::Function;
 
@@ -88,18 +88,10 @@ impl<'a> Walk<'a> {
             let shape = self.value(arg);
             self.hand_over(key, function, index, arg, &shape, owner);
             self.given_options(key, function, index, arg, &shape, owner);
-            if let Some(seen) = self
-                .known
-                .get_mut(&key)
-                .and_then(|known| known.seen.get_mut(index))
-            {
-                *seen = match shape.is_definite() {
-                    true => seen.join(&shape),
-                    // An empty shape would count as no call.
-                    false => Shape::any(),
-                };
-            }
+            self.hand(key, index, &shape);
+            self.walked.handed.push((key, index, shape));
         }
+        self.walked.callees.push(key);
         self.known
             .get(&key)
             .map_or_else(Shape::any, |known| known.returns.clone())

@@ -24,15 +24,16 @@ use crate::engine::registry::{Function, Registry};
 use crate::explain::Severity;
 
 use super::names::Names;
-use super::program::{Program, Script, Unit};
+use super::program::Program;
 use super::shape::Shape;
+use super::unit::{Script, Unit};
 use super::words;
 pub use assign::CHANGING;
 use needs::Need;
 use scope::Scope;
 
-/// How often all functions are gone through: what is known travels from a call to the called
-/// function once each time.
+/// How often the functions are gone through: what is known travels from a call to the called
+/// function once each time. In between, only those are for which something is new.
 const PASSES: usize = 5;
 
 /// What the standard modules call things: parameters of their public functions by these names are
@@ -80,17 +81,24 @@ impl Inferred {
         self.receivers.get(&(unit, at))
     }
 
-    /// All properties that are read: unit, place, name, and whether it is not known of what.
-    pub fn reads(&self) -> impl Iterator<Item = (usize, Position, &str, bool)> {
-        let reads = self.reads.iter();
-        reads.map(|((unit, at), (name, unknown))| (*unit, *at, name.as_str(), *unknown))
+    /// All properties that are read: their names, and whether it is not known of what.
+    pub fn reads(&self) -> impl Iterator<Item = (&str, bool)> {
+        let reads = self.reads.values();
+        reads.map(|(name, unknown)| (name.as_str(), *unknown))
+    }
+
+    /// Those of a unit, with their places.
+    pub fn reads_in(&self, unit: usize) -> impl Iterator<Item = (Position, &str, bool)> {
+        let own = self.reads.range((unit, Position::NONE)..);
+        let own = own.take_while(move |((of, _), _)| *of == unit);
+        own.map(|((_, at), (name, unknown))| (*at, name.as_str(), *unknown))
     }
 
     pub fn complaints(&self, unit: usize) -> impl Iterator<Item = (Position, &Complaint)> {
         let own = self
             .complaints
-            .iter()
-            .filter(move |((of, ..), _)| *of == unit);
+            .range((unit, Position::NONE, String::new())..);
+        let own = own.take_while(move |((of, ..), _)| *of == unit);
         own.map(|((_, at, _), complaint)| (*at, complaint))
     }
 }
@@ -110,6 +118,22 @@ struct Known {
     options: HashMap<String, Shape>,
     /// Nobody but the program at hand can call it.
     closed: bool,
+    /// When its parameters, and what it returns, became what they are.
+    params_since: u64,
+    returns_since: u64,
+    /// The last time that it was gone through.
+    walked: Walked,
+}
+
+/// What one time through a function has looked at and left behind.
+#[derive(Default)]
+struct Walked {
+    /// When; 0 is never.
+    at: u64,
+    /// The functions that it calls.
+    callees: Vec<Key>,
+    /// What it hands to which of their parameters.
+    handed: Vec<(Key, usize, Shape)>,
 }
 
 /// One run through the program.
@@ -129,6 +153,11 @@ struct Walk<'a> {
     /// What `return` has given so far in the body at hand.
     returns: Shape,
     speaks: bool,
+    /// Counts the times that a function was gone through.
+    clock: u64,
+    constants_since: u64,
+    /// The function at hand, as far as it is gone through.
+    walked: Walked,
     /// Bodies of loops are gone through before anything is said of them.
     rehearsals: usize,
     result: Inferred,
@@ -149,6 +178,9 @@ impl<'a> Walk<'a> {
             scope: Scope::default(),
             returns: Shape::never(),
             speaks: false,
+            clock: 0,
+            constants_since: 0,
+            walked: Walked::default(),
             rehearsals: 0,
             result: Inferred::default(),
         };
@@ -171,6 +203,9 @@ impl<'a> Walk<'a> {
                     needs: (0..count).map(|_| Vec::new()).collect(),
                     options: HashMap::new(),
                     closed,
+                    params_since: 0,
+                    returns_since: 0,
+                    walked: Walked::default(),
                 };
                 walk.known.insert((unit, index), known);
             }
@@ -182,30 +217,33 @@ impl<'a> Walk<'a> {
         for unit in 0..self.program.units.len() {
             self.unit(unit);
         }
+        let mut params: HashMap<Key, Vec<Shape>> = HashMap::new();
         for (key, known) in &mut self.known {
-            let seen = std::mem::replace(&mut known.seen, vec![Shape::never(); known.params.len()]);
-            if known.closed {
-                known.params = seen;
-                continue;
-            }
-            let Some(own) = self.program.units.get(key.0) else {
-                continue;
-            };
-            let names = own
-                .functions
-                .get(key.1)
-                .map(|f| f.params.as_slice())
-                .unwrap_or_default();
-            known.params = names.iter().map(|_| Shape::any()).collect();
+            let count = known.params.len();
+            let seen = std::mem::replace(&mut known.seen, vec![Shape::never(); count]);
+            params.insert(
+                *key,
+                match known.closed {
+                    true => seen,
+                    false => vec![Shape::any(); count],
+                },
+            );
         }
-        let contracts: Vec<(Key, usize, Shape)> = self.contracts();
-        for (key, index, shape) in contracts {
-            if let Some(param) = self
-                .known
+        for (key, index, shape) in self.contracts() {
+            if let Some(param) = params
                 .get_mut(&key)
-                .and_then(|known| known.params.get_mut(index))
+                .and_then(|params| params.get_mut(index))
             {
                 *param = shape;
+            }
+        }
+        self.clock += 1;
+        for (key, params) in params {
+            if let Some(known) = self.known.get_mut(&key)
+                && known.params != params
+            {
+                known.params = params;
+                known.params_since = self.clock;
             }
         }
     }
@@ -274,7 +312,10 @@ impl<'a> Walk<'a> {
         }
         for (name, shape) in self.scope.variables() {
             let is_constant = own.constants().contains(&name);
-            if is_constant {
+            let known = self.constants.get(&(index, name));
+            if is_constant && known != Some(&shape) {
+                self.clock += 1;
+                self.constants_since = self.clock;
                 self.constants.insert((index, name), shape);
             }
         }
@@ -291,6 +332,14 @@ impl<'a> Walk<'a> {
     }
 
     fn function(&mut self, key: Key, function: &'a Script) {
+        if !self.speaks && !self.is_news(key) {
+            return self.hand_again(key);
+        }
+        self.clock += 1;
+        self.walked = Walked {
+            at: self.clock,
+            ..Walked::default()
+        };
         self.function = Some(key);
         let given = self
             .known
@@ -314,7 +363,60 @@ impl<'a> Walk<'a> {
         }
         let returns = self.body(&function.body);
         if let Some(known) = self.known.get_mut(&key) {
-            known.returns = returns;
+            known.walked = std::mem::take(&mut self.walked);
+            if known.returns != returns {
+                known.returns = returns;
+                // Behind the walk itself: it may have looked at what it returned before.
+                self.clock += 1;
+                known.returns_since = self.clock;
+            }
+        }
+    }
+
+    /// Whether anything that a function looks at has changed since it was gone through.
+    fn is_news(&self, key: Key) -> bool {
+        let Some(known) = self.known.get(&key) else {
+            return true;
+        };
+        let last = known.walked.at;
+        let returned = |callee: &Key| {
+            self.known
+                .get(callee)
+                .map_or(0, |known| known.returns_since)
+        };
+        last == 0
+            || known.params_since > last
+            || self.constants_since > last
+            || known
+                .walked
+                .callees
+                .iter()
+                .any(|callee| returned(callee) > last)
+    }
+
+    /// Hands over what a function handed over when it was gone through.
+    fn hand_again(&mut self, key: Key) {
+        let handed = match self.known.get_mut(&key) {
+            Some(known) => std::mem::take(&mut known.walked.handed),
+            None => return,
+        };
+        for (callee, index, shape) in &handed {
+            self.hand(*callee, *index, shape);
+        }
+        if let Some(known) = self.known.get_mut(&key) {
+            known.walked.handed = handed;
+        }
+    }
+
+    /// Notes that a function is called with such an argument.
+    fn hand(&mut self, key: Key, index: usize, shape: &Shape) {
+        let known = self.known.get_mut(&key);
+        if let Some(seen) = known.and_then(|known| known.seen.get_mut(index)) {
+            *seen = match shape.is_definite() {
+                true => seen.join(shape),
+                // An empty shape would count as no call.
+                false => Shape::any(),
+            };
         }
     }
 
@@ -327,17 +429,14 @@ impl<'a> Walk<'a> {
     }
 
     fn own(&self) -> Option<&'a Unit> {
-        self.program.units.get(self.unit)
+        self.program.units.get(self.unit).map(|unit| &**unit)
     }
 
     /// The function of a unit that a call means.
     fn find(&self, unit: usize, name: &str, count: usize) -> Option<(Key, &'a Script)> {
-        let own = self.program.units.get(unit)?;
-        let index = own
-            .functions
-            .iter()
-            .position(|f| f.params.len() == count && f.name == name)?;
-        Some(((unit, index), own.functions.get(index)?))
+        let index = *self.by_name.get(&(unit, name, count))?;
+        let function = self.program.units.get(unit)?.functions.get(index)?;
+        Some(((unit, index), function))
     }
 
     fn returned_by(&mut self, function: &'static Function) -> Shape {

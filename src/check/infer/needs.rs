@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use rhai::{Expr, Position};
 
-use crate::check::program::Script;
 use crate::check::shape::{Kinds, Shape};
+use crate::check::unit::Script;
 use crate::check::words;
 use crate::diag::Failure;
 use crate::diag::types::with_article;

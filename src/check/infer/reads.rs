@@ -2,8 +2,8 @@
 
 use rhai::{ASTFlags, Expr, Position};
 
-use crate::check::program::Script;
 use crate::check::shape::{Fields, Kinds, Shape, Step};
+use crate::check::unit::Script;
 use crate::diag::Failure;
 use crate::engine::known::known;
 
@@ -115,11 +115,8 @@ impl<'a> Walk<'a> {
     }
 
     fn constant(&self, unit: usize, name: &str) -> Shape {
-        let found = self
-            .constants
-            .iter()
-            .find(|((of, known), _)| *of == unit && *known == name);
-        found.map_or_else(Shape::any, |(_, shape)| shape.clone())
+        let found = self.constants.get(&(unit, name));
+        found.cloned().unwrap_or_else(Shape::any)
     }
 
     /// Walks a closure where it stands; `given` are the shapes of its first arguments.
