@@ -178,6 +178,7 @@ fn explain_tls(error: &rustls::Error) -> String {
         Tls::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS on this port".into()
         }
+        Tls::General(why) => why.clone(),
         other => other.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP: requests with retries and checks, from this machine or through a host's connection.
 
 mod answers;
+mod authorities;
 mod download;
 mod error;
 mod request;

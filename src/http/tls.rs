@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
 
 use super::Error;
+use super::authorities::Workstation;
 
 /// Whom to believe and who to be, where that is not up to the workstation. The default changes
 /// nothing.
@@ -50,17 +50,11 @@ pub fn config(trust: &Trust) -> Result<ClientConfig, Error> {
         .map_err(|error| Error::Setup {
             why: error.to_string(),
         })?;
-    let builder = match (&trust.authorities, Verifier::new(provider)) {
-        (Some(file), _) => builder.with_root_certificates(authorities(file)?),
-        (None, Ok(verifier)) => builder
+    let builder = match &trust.authorities {
+        Some(file) => builder.with_root_certificates(authorities(file)?),
+        None => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier)),
-        (None, Err(error)) => {
-            tracing::warn!(
-                "no certificate authorities on this machine, so HTTPS will fail: {error}"
-            );
-            builder.with_root_certificates(RootCertStore::empty())
-        }
+            .with_custom_certificate_verifier(Arc::new(Workstation::new(provider))),
     };
     let Some((certificate, key)) = &trust.identity else {
         return Ok(builder.with_no_client_auth());
