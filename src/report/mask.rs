@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::forms;
 
@@ -92,7 +92,9 @@ impl Masker {
         }
         self.matcher
             .get_or_init(|| {
+                // The faster automaton takes milliseconds to build, and is built anew for each secret.
                 AhoCorasick::builder()
+                    .kind(Some(AhoCorasickKind::ContiguousNFA))
                     .match_kind(MatchKind::Standard)
                     .build(&self.patterns)
                     .ok()
