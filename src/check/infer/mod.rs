@@ -136,12 +136,35 @@ struct Walked {
     handed: Vec<(Key, usize, Shape)>,
 }
 
+/// What is known of all functions that have a name.
+#[derive(Default)]
+struct Functions(Vec<Vec<Option<Known>>>);
+
+impl Functions {
+    fn get(&self, key: &Key) -> Option<&Known> {
+        self.0.get(key.0)?.get(key.1)?.as_ref()
+    }
+
+    fn get_mut(&mut self, key: &Key) -> Option<&mut Known> {
+        self.0.get_mut(key.0)?.get_mut(key.1)?.as_mut()
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let units = self.0.iter().enumerate();
+        let keys = units.flat_map(|(unit, functions)| {
+            let functions = functions.iter().enumerate();
+            functions.filter_map(move |(index, known)| known.as_ref().map(|_| (unit, index)))
+        });
+        keys.collect()
+    }
+}
+
 /// One run through the program.
 struct Walk<'a> {
     program: &'a Program,
     registry: Registry,
     names: &'a Names,
-    known: HashMap<Key, Known>,
+    known: Functions,
     by_name: HashMap<(usize, &'a str, usize), usize>,
     /// Values of constants at the top of units.
     constants: HashMap<(usize, &'a str), Shape>,
@@ -169,7 +192,7 @@ impl<'a> Walk<'a> {
             program,
             registry: program.registry,
             names,
-            known: HashMap::new(),
+            known: Functions::default(),
             by_name: HashMap::new(),
             constants: HashMap::new(),
             returned: HashMap::new(),
@@ -186,12 +209,12 @@ impl<'a> Walk<'a> {
         };
         for (unit, own) in program.units.iter().enumerate() {
             let is_module = own.is_library() || program.is_imported(unit);
-            for (index, function) in own
-                .functions
-                .iter()
-                .enumerate()
-                .filter(|(_, f)| !f.is_closure())
-            {
+            let mut functions = Vec::with_capacity(own.functions.len());
+            for (index, function) in own.functions.iter().enumerate() {
+                if function.is_closure() {
+                    functions.push(None);
+                    continue;
+                }
                 let count = function.params.len();
                 let closed = (function.private || !is_module) && !own.bare.contains(&function.name);
                 walk.by_name
@@ -207,8 +230,9 @@ impl<'a> Walk<'a> {
                     returns_since: 0,
                     walked: Walked::default(),
                 };
-                walk.known.insert((unit, index), known);
+                functions.push(Some(known));
             }
+            walk.known.0.push(functions);
         }
         walk
     }
@@ -217,69 +241,38 @@ impl<'a> Walk<'a> {
         for unit in 0..self.program.units.len() {
             self.unit(unit);
         }
-        let mut params: HashMap<Key, Vec<Shape>> = HashMap::new();
-        for (key, known) in &mut self.known {
-            let count = known.params.len();
-            let seen = std::mem::replace(&mut known.seen, vec![Shape::never(); count]);
-            params.insert(
-                *key,
-                match known.closed {
-                    true => seen,
-                    false => vec![Shape::any(); count],
-                },
-            );
-        }
-        for (key, index, shape) in self.contracts() {
-            if let Some(param) = params
-                .get_mut(&key)
-                .and_then(|params| params.get_mut(index))
-            {
-                *param = shape;
-            }
-        }
         self.clock += 1;
-        for (key, params) in params {
-            if let Some(known) = self.known.get_mut(&key)
-                && known.params != params
-            {
+        for key in self.known.keys() {
+            let promised = self.promised(key);
+            let Some(known) = self.known.get_mut(&key) else {
+                continue;
+            };
+            let none = vec![Shape::never(); known.params.len()];
+            let seen = std::mem::replace(&mut known.seen, none);
+            let params = if known.closed { seen } else { promised };
+            if known.params != params {
                 known.params = params;
                 known.params_since = self.clock;
             }
         }
     }
 
-    /// What parameters of the standard modules are by their names.
-    fn contracts(&self) -> Vec<(Key, usize, Shape)> {
-        let mut found = Vec::new();
-        let is_shown = |key: &Key| {
-            let unit = self.program.units.get(key.0);
-            unit.and_then(|unit| unit.functions.get(key.1))
-                .is_some_and(|function| !function.private)
+    /// What a function's parameters are for callers that are not at hand: those of the standard modules by their names.
+    fn promised(&self, key: Key) -> Vec<Shape> {
+        let Some(unit) = self.program.units.get(key.0) else {
+            return Vec::new();
         };
-        let open = self
-            .known
-            .iter()
-            .filter(|(key, known)| !known.closed && is_shown(key));
-        for (key, _) in open {
-            let Some(unit) = self
-                .program
-                .units
-                .get(key.0)
-                .filter(|unit| unit.id().starts_with("std/"))
-            else {
-                continue;
-            };
-            let params = unit
-                .functions
-                .get(key.1)
-                .map(|f| f.params.as_slice())
-                .unwrap_or_default();
-            for (index, name) in params.iter().enumerate() {
-                let contract = CONTRACTS.iter().find(|(param, _)| param == name);
-                found.extend(contract.map(|(_, contract)| (*key, index, self.contract(*contract))));
-            }
-        }
-        found
+        let Some(function) = unit.functions.get(key.1) else {
+            return Vec::new();
+        };
+        let is_shown = unit.id().starts_with("std/") && !function.private;
+        let params = function.params.iter().map(|name| {
+            let contract = CONTRACTS
+                .iter()
+                .find(|(param, _)| is_shown && param == name);
+            contract.map_or_else(Shape::any, |(_, contract)| self.contract(*contract))
+        });
+        params.collect()
     }
 
     fn contract(&self, contract: Contract) -> Shape {
