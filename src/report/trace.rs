@@ -53,6 +53,9 @@ struct Fields {
     others: Map<String, Value>,
 }
 
+/// What the bridge from the `log` crate puts before the names of its own fields.
+const BRIDGE: &str = "log.";
+
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
@@ -61,7 +64,7 @@ impl Visit for Fields {
                 let _ = write!(self.message, "{value:?}");
             }
             // The place in the library's source.
-            name if name.starts_with("log.") => {}
+            name if name.starts_with(BRIDGE) => {}
             name => {
                 self.others
                     .insert(name.to_owned(), format!("{value:?}").into());
@@ -70,11 +73,12 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message.push_str(value),
-            "log.target" => self.target = Some(value.to_owned()),
-            name if name.starts_with("log.") => {}
-            name => {
+        let name = field.name();
+        match name.strip_prefix(BRIDGE) {
+            Some("target") => self.target = Some(value.to_owned()),
+            Some(_) => {}
+            None if name == "message" => self.message.push_str(value),
+            None => {
                 self.others.insert(name.to_owned(), value.into());
             }
         }

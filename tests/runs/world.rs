@@ -79,6 +79,11 @@ impl World {
 }
 
 impl Said {
+    /// What came on either end.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
     pub fn of(output: Output) -> Said {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said {
