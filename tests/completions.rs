@@ -22,6 +22,13 @@ fn project() -> tempfile::TempDir {
         "SERVER_POOL_PRIVATE=10.0.0.1,10.0.0.2\nAPI_POOL_PUBLIC=192.0.2.1\nDEPLOY_TREE=tree\n",
     );
     write("other.env", "CLIENT_POOL_PRIVATE=10.0.0.9\n");
+    let run = "state/e2bscript/runs/20261124-0301-ab12";
+    fs::create_dir_all(dir.path().join(run)).unwrap();
+    write(&format!("{run}/events.jsonl"), "");
+    write(
+        &format!("{run}/run.json"),
+        r#"{"id":"20261124-0301-ab12","script":"deploy.rhai","mode":"apply","version":"0.1.0","process":1,"started":"2026-11-24T03:01:00.120Z"}"#,
+    );
     dir
 }
 
@@ -30,6 +37,7 @@ fn candidates(dir: &Path, words: &[&str]) -> Vec<String> {
         .args(["__complete", "--", "e2bscript"])
         .args(words)
         .current_dir(dir)
+        .env("E2BSCRIPT_STATE_HOME", dir.join("state"))
         .env_remove("E2BSCRIPT_ENV_FILE")
         .output()
         .unwrap();
@@ -66,6 +74,10 @@ fn what_can_stand_there_is_offered() {
         ),
         (vec!["deploy-services.rhai", "--only", "a"], vec!["api"]),
         (vec!["mine", "--colour", ""], vec!["red", "blue"]),
+        (vec!["ru"], vec!["runs", "run-init-db.rhai", ":"]),
+        (vec!["runs", "show", "l"], vec!["last"]),
+        (vec!["runs", "show", "2026"], vec!["20261124-0301-ab12"]),
+        (vec!["runs", "--script", "min"], vec!["mine.rhai", ":"]),
         (vec!["std", "ej"], vec!["eject"]),
         (vec!["std", "diff", "stag"], vec!["stage"]),
         (

@@ -25,7 +25,7 @@ use serde_json::Value;
 fn what_a_plan_shows_is_what_a_run_does() {
     let lab = Lab::up(&["--servers", "1"]);
     states::hold(&lab);
-    lab.run(&["deploy.rhai"]).ended(0);
+    lab.run_and_replay(&["deploy.rhai"]).ended(0);
     flows::hold(&lab);
     saved::holds_or_is_refused(&lab);
     watch::in_a_terminal(&lab);

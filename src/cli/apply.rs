@@ -149,6 +149,7 @@ impl Apply<'_> {
         reporter.emit(Event::Failure {
             failure: failure.clone(),
             report: None,
+            colored: None,
         });
         Box::new(failure)
     }

@@ -149,6 +149,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Try out the script language on a cluster, line by line.
     Repl(ReplArgs),
+    /// List the runs that are kept, or show one again.
+    Runs(RunsArgs),
     /// Write the script API as `.d.rhai` files, for editors.
     Definitions(DirectoryArgs),
     /// Write pages for `man`.
@@ -231,6 +233,53 @@ pub struct WatchArgs {
     /// Script to watch: a file, or the name of one in `scripts/` or built in.
     #[arg(value_name = "SCRIPT")]
     pub script: String,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+    /// List so many, the newest.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub last: usize,
+    /// List the runs of this script only.
+    #[arg(long, value_name = "SCRIPT")]
+    pub script: Option<String>,
+    /// Print one line of JSON for each run.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// Show a run again, as its console showed it.
+    Show(RunsShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct RunsShowArgs {
+    /// The run's id, the beginning of it or its last four characters; `last` for the newest.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Print the run's log: all there is, with the time on every line.
+    #[arg(long, conflicts_with_all = ["json", "verbose", "quiet"])]
+    pub log: bool,
+    /// Print the stored events as JSON lines.
+    #[arg(long, conflicts_with_all = ["verbose", "quiet"])]
+    pub json: bool,
+    /// Say more than the run did: items found as wanted and the output of commands; twice for debugging.
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say less: failures and results only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colour; as the run did where this is left out and the console is of the same kind.
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub color: Option<Color>,
+    /// The same as --color=never.
+    #[arg(long)]
+    pub no_color: bool,
 }
 
 #[derive(Args, Debug)]

@@ -11,11 +11,13 @@ use clap::CommandFactory;
 use super::args::{Cli, Kind, kind_of};
 use super::declared::declared;
 use super::run::{env, library};
+use super::runs::{command, history, outcome, when};
 use crate::args::{Argument, Declaration};
 use crate::bindings::REGISTRY;
 use crate::engine::library::{Library, SCRIPTS};
 use crate::env_file;
 use crate::manual;
+use crate::run::past::{LAST, Past};
 
 /// Stands for "files too", which the shells list themselves.
 const FILES: &str = ":";
@@ -238,11 +240,18 @@ impl<'a> Scene<'a> {
                     to.add(handle.name, handle.doc);
                 }
             }
-            "files" => {
+            "files" | "script" => {
                 self.scripts(to);
                 to.files = true;
             }
-            "timeout" => {}
+            "run" => {
+                to.add(LAST, "the newest");
+                for past in past_runs() {
+                    let about = format!("{} {} {}", when(&past), outcome(&past), command(&past));
+                    to.add(past.file.id.as_str(), about);
+                }
+            }
+            "timeout" | "last" => {}
             _ => to.files = true,
         }
     }
@@ -363,6 +372,12 @@ impl<'a> Scene<'a> {
             .unwrap_or_else(|| ".".to_owned());
         stems(&Path::new(&tree).join("nomad"), "hcl")
     }
+}
+
+/// The runs that are kept, newest first.
+fn past_runs() -> Vec<Past> {
+    let all = history().ok().and_then(|history| history.all().ok());
+    all.map_or_else(Vec::new, |(runs, _)| runs)
 }
 
 /// The option of `command` that `word` is, whether a value stands behind `=` or not.

@@ -14,6 +14,7 @@ pub mod man;
 mod pages;
 pub mod repl;
 pub mod run;
+pub mod runs;
 pub mod save;
 mod saved;
 pub mod std;
@@ -48,6 +49,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         (Some(Command::Docs(args)), _) => docs::docs(args),
         (Some(Command::Explain(args)), _) => say("explain", explain::explain(args)),
         (Some(Command::Repl(args)), _) => repl::repl(args),
+        (Some(Command::Runs(args)), _) => runs::runs(args),
         (Some(Command::Definitions(args)), _) => say("definitions", definitions::definitions(args)),
         (Some(Command::Man(args)), _) => say("man", man::man(args)),
         (Some(Command::Completions { shell }), _) => {

@@ -15,7 +15,9 @@ use crate::engine::raise::failure_of;
 use crate::engine::value::{self, Secrets};
 use crate::engine::{Host, Outcome, Session, Settings};
 use crate::explain::{RenderOptions, render, render_failure};
-use crate::report::{ConsoleOptions, Event, Level, LineSink, Mode, Reporter, Verbosity};
+use crate::report::{
+    ConsoleOptions, Event, Level, LineSink, Mode, Reporter, ReporterBuilder, Verbosity, attend,
+};
 use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
 
 use super::args::RunArgs;
@@ -135,8 +137,8 @@ impl<'a> Start<'a> {
         builder = builder.sink(Box::new(changes.clone()) as Box<dyn LineSink>);
         let mut journal = None;
         if self.journal {
-            let (opened, events) = open_journal(&id)?;
-            builder = builder.sink(Box::new(events));
+            let (sinks, opened) = keep(builder, &id, "--no-journal")?;
+            builder = sinks;
             journal = Some(opened);
         }
         let options = RunOptions {
@@ -149,7 +151,9 @@ impl<'a> Start<'a> {
             stats: args.stats,
             detailed_exit_code: args.detailed_exitcode,
         };
-        let run = Run::start(id, options, builder.build(), journal, handle.clone());
+        let reporter = builder.build();
+        attend(&reporter, journal.as_ref().map(Journal::log_path));
+        let run = Run::start(id, options, reporter, journal, handle.clone());
         let listening =
             signals::listen(&run).map_err(|error| Failure::from_error("internal", &error))?;
         Ok(Started {
@@ -168,14 +172,24 @@ impl Started {
     }
 }
 
-fn open_journal(id: &RunId) -> Result<(Journal, journal::EventFile), Failure> {
-    journal::state_home(env)
-        .and_then(|home| Journal::create(&home, id))
-        .map_err(|error| {
-            Failure::from_error("run.journal", &error)
-                .class(Class::Usage)
-                .help("run with `--no-journal` to keep no record of the run")
-        })
+/// Keeps a record of the run: its events and its log. `without` is the option that does without.
+pub(super) fn keep(
+    builder: ReporterBuilder,
+    id: &RunId,
+    without: &str,
+) -> Result<(ReporterBuilder, Journal), Failure> {
+    let opened = journal::state_home(env).and_then(|home| {
+        let (journal, events) = Journal::create(&home, id)?;
+        let log = journal.open_log()?;
+        Ok((journal, events, log))
+    });
+    let (journal, events, log) = opened.map_err(|error| {
+        Failure::from_error("run.journal", &error)
+            .class(Class::Usage)
+            .help(format!("run with `{without}` to keep no record of the run"))
+    })?;
+    let builder = builder.sink(Box::new(events)).sink(Box::new(log));
+    Ok((builder, journal))
 }
 
 /// Checks and runs the script. The failure is reported here, where the script's lines are known.
@@ -272,6 +286,7 @@ pub(super) fn told(run: &Run, failure: Failure, text: String) -> Box<Failure> {
     run.reporter().emit(Event::Failure {
         failure: failure.clone(),
         report: Some(text),
+        colored: None,
     });
     Box::new(failure)
 }
@@ -281,6 +296,7 @@ pub fn refuse(reporter: &Reporter, failure: &Failure) -> u8 {
     reporter.emit(Event::Failure {
         failure: failure.clone(),
         report: None,
+        colored: None,
     });
     reporter.flush();
     failure.class.exit_code()

@@ -11,7 +11,7 @@ mod tunnel;
 mod url;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect;
@@ -123,6 +123,17 @@ impl Client {
     }
 
     async fn send_there(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
+        let began = Instant::now();
+        let sent = self.send_by(request, via).await;
+        let (shown, took) = (request.shown(), began.elapsed().as_millis());
+        match &sent {
+            Ok(answer) => tracing::debug!("{shown}: {} after {took} ms", answer.inner.status()),
+            Err(error) => tracing::debug!("{shown}: {error}, after {took} ms"),
+        }
+        sent
+    }
+
+    async fn send_by(&self, request: &Request, via: &Via) -> Result<Answer, Error> {
         Ok(match via {
             Via::Direct => {
                 let failed = |error: reqwest::Error| Error::of_reqwest(&request.shown(), error);

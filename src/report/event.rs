@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::diag::Failure;
 
+use super::options::Appearance;
+
 /// Version of the line format; raised when a field changes meaning or goes away, not when one is added.
 pub const SCHEMA: u32 = 1;
 
@@ -43,6 +45,12 @@ pub enum Event {
         /// The journal's file, where there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         journal: Option<String>,
+        /// The run's log, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
+        /// How the console looked, where there was one: who shows the run again wants to know.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        console: Option<Appearance>,
     },
     /// A standard module comes from disk instead of from the binary.
     Override {
@@ -162,6 +170,9 @@ pub enum Event {
         /// The report with the script's lines, as text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         report: Option<String>,
+        /// The same report with colours, where it was made for a console that has them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        colored: Option<String>,
     },
     /// What the run is still waiting for: after the first Ctrl-C, and when nothing was seen for long.
     Waiting {

@@ -4,6 +4,7 @@
 //! console, to `--json` and to the journal, in that order for all. Nothing else in the program
 //! writes to stdout or stderr.
 
+pub mod attend;
 mod bars;
 pub mod builder;
 pub mod changes;
@@ -23,12 +24,13 @@ pub mod sink;
 mod state;
 pub mod tally;
 pub mod text;
-pub mod trace;
+mod trace;
 mod wait;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub use attend::attend;
 pub use builder::ReporterBuilder;
 pub use changes::{Changes, Shown, UNKNOWN};
 pub use color::ColorChoice;
@@ -38,9 +40,8 @@ pub use event::{
 };
 pub use lines::{Line, LineSplitter};
 pub use mask::Masker;
-pub use options::{ConsoleOptions, Verbosity, width_of};
+pub use options::{Appearance, ConsoleOptions, Verbosity, width_of};
 pub use output::HostOutput;
-pub use panic::report_panics;
 pub use pause::Pause;
 pub use sink::LineSink;
 pub use tally::{HostTally, Tally};
@@ -82,6 +83,12 @@ impl Reporter {
     pub fn emit(&self, event: Event) {
         let masker = read(&self.inner.masker);
         self.state().accept(&self.inner.run, &masker, event);
+    }
+
+    /// Takes what the program notes for itself; behind the last event nothing is taken any more.
+    fn note(&self, event: Event) {
+        let masker = read(&self.inner.masker);
+        self.state().note(&self.inner.run, &masker, event);
     }
 
     /// Registers a secret's value: from now on it shows as `***` everywhere, also in base64, hex,
@@ -145,6 +152,12 @@ impl Reporter {
         &self.inner.options
     }
 
+    /// How the console looks, where there is one; kept with the run.
+    pub fn appearance(&self) -> Option<Appearance> {
+        let shown = self.state().screen.is_some();
+        shown.then(|| self.inner.options.appearance())
+    }
+
     /// Says what is waited for, until the result is dropped: the spinner shows it, and so does the
     /// answer to Ctrl-C. For example `allocation 8f3c on client-1 to become healthy`.
     pub fn wait_for(&self, what: impl AsRef<str>) -> Wait {
@@ -169,10 +182,12 @@ impl Reporter {
 
     /// Takes bars off the terminal and writes what is left to write: the program is about to end.
     pub fn close(&self) {
+        let masker = read(&self.inner.masker);
         let mut state = self.state();
         if let Some(screen) = &mut state.screen {
             screen.close();
         }
+        state.tell_trouble(&self.inner.run, &masker);
         state.flush();
     }
 

@@ -4,11 +4,14 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::changes::Shown;
 use super::color::{self, ColorChoice};
 
 /// How much the console tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verbosity {
     /// `-q`: failures and results.
     Quiet,
@@ -41,6 +44,8 @@ pub struct ConsoleOptions {
     pub color: bool,
     /// Colour of results on stdout.
     pub color_results: bool,
+    /// The talk goes to a terminal.
+    pub terminal: bool,
     /// Results go to a terminal, so control characters in them are made visible.
     pub results_on_terminal: bool,
     /// Bars and the line that tells what is waited for.
@@ -61,10 +66,67 @@ impl ConsoleOptions {
             verbosity,
             color: color.resolve(talk, env),
             color_results: color.resolve(results, env),
+            terminal: talk,
             results_on_terminal: results,
             progress: verbosity > Verbosity::Quiet && color::progress(talk, env),
             width: width_of(std::io::stderr()),
             before: None,
+        }
+    }
+}
+
+/// What of the console's look decides what it writes: kept with a run, so that the run can be shown
+/// again as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Appearance {
+    pub verbosity: Verbosity,
+    /// Colour on stderr.
+    pub color: bool,
+    /// Colour of results on stdout.
+    pub color_results: bool,
+    /// Stderr was a terminal.
+    pub terminal: bool,
+    /// Stdout was a terminal.
+    pub results_on_terminal: bool,
+    /// Columns of the terminal, where there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u16>,
+}
+
+impl ConsoleOptions {
+    /// What is kept of it with a run. The plan before is not: only `watch` has one, and the journal
+    /// does not have those plans.
+    pub fn appearance(&self) -> Appearance {
+        Appearance {
+            verbosity: self.verbosity,
+            color: self.color,
+            color_results: self.color_results,
+            terminal: self.terminal,
+            results_on_terminal: self.results_on_terminal,
+            width: self.width,
+        }
+    }
+
+    /// How a run that looked like `was` is shown on this console. An end of the same kind (terminal
+    /// or not) shows what it showed then, but no wider than there is room for.
+    #[must_use]
+    pub fn like(self, was: Appearance) -> ConsoleOptions {
+        let same_talk = self.terminal == was.terminal;
+        let same_results = self.results_on_terminal == was.results_on_terminal;
+        ConsoleOptions {
+            verbosity: was.verbosity,
+            color: if same_talk { was.color } else { self.color },
+            color_results: match same_results {
+                true => was.color_results,
+                false => self.color_results,
+            },
+            width: match (same_talk, self.width, was.width) {
+                (true, Some(here), Some(then)) => Some(here.min(then)),
+                (true, None, then) => then,
+                (_, here, _) => here,
+            },
+            ..self
         }
     }
 }
@@ -85,5 +147,31 @@ mod tests {
         assert_eq!(Verbosity::from_flags(false, 0), Verbosity::Normal);
         assert_eq!(Verbosity::from_flags(false, 1), Verbosity::Verbose);
         assert_eq!(Verbosity::from_flags(false, 9), Verbosity::Debug);
+    }
+
+    #[test]
+    fn an_end_of_the_same_kind_shows_what_it_showed_then() {
+        let pipe = ConsoleOptions::default();
+        let colored = Appearance {
+            color: true,
+            verbosity: Verbosity::Verbose,
+            ..Appearance::default()
+        };
+        let shown = pipe.clone().like(colored);
+        assert_eq!(shown.appearance(), colored);
+        let terminal = |width| ConsoleOptions {
+            terminal: true,
+            results_on_terminal: true,
+            color: true,
+            color_results: true,
+            width: Some(width),
+            ..ConsoleOptions::default()
+        };
+        let was = terminal(100).appearance();
+        assert_eq!(terminal(200).like(was).appearance(), was);
+        assert_eq!(terminal(80).like(was).width, Some(80));
+        // into a file goes what a file gets
+        let shown = pipe.clone().like(was);
+        assert_eq!(shown, pipe);
     }
 }

@@ -3,22 +3,28 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write as _;
 use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use super::Reporter;
+use super::attend::attending;
 use super::event::{Event, Level};
 
-/// Reports panics through `reporter` from now on, instead of the standard library's text on stderr.
-pub fn report_panics(reporter: &Reporter) {
-    let reporter = reporter.clone();
-    panic::set_hook(Box::new(move |info| {
-        let message = reporter.masked(&message(info));
-        reporter.emit_or_write(Event::log(Level::Error, message));
+/// Reports panics through the reporter that attends, instead of by the standard library's text on
+/// stderr; by that where none does.
+pub(super) fn report_panics() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match attending() {
+        Some((reporter, log)) => {
+            let message = reporter.masked(&message(info, log.as_deref()));
+            reporter.emit_or_write(Event::log(Level::Error, message));
+        }
+        None => usual(info),
     }));
 }
 
-fn message(info: &PanicHookInfo<'_>) -> String {
+fn message(info: &PanicHookInfo<'_>, log: Option<&Path>) -> String {
     let payload = info.payload();
     let said = payload
         .downcast_ref::<&str>()
@@ -30,8 +36,12 @@ fn message(info: &PanicHookInfo<'_>) -> String {
         None => String::new(),
     };
     let version = env!("CARGO_PKG_VERSION");
+    let log = match log {
+        Some(log) => format!(" and with the run's log, `{}`", log.display()),
+        None => String::new(),
+    };
     let mut text =
-        format!("a bug in e2bscript {version}{place}: {said}; please report it with this line");
+        format!("a bug in e2bscript {version}{place}: {said}; report it with this line{log}");
     // Taken where `RUST_BACKTRACE` asks for it.
     let trace = Backtrace::capture();
     if trace.status() == BacktraceStatus::Captured {
@@ -77,7 +87,7 @@ mod tests {
             .console(ConsoleOptions::default())
             .build();
         reporter.mask("hunter2");
-        report_panics(&reporter);
+        crate::report::attend(&reporter, Some("/state/log.txt".into()));
         let held = (how == "locked").then(|| reporter.state());
         let _ = thread::scope(|scope| scope.spawn(|| panic!("lost hunter2")).join());
         drop(held);
@@ -96,7 +106,9 @@ mod tests {
             let text = String::from_utf8(output.stderr).unwrap();
             assert!(text.contains("error: a bug in e2bscript"), "{how}: {text}");
             assert!(text.contains("src/report/panic.rs:"), "{how}: {text}");
-            assert!(text.contains(": lost ***; please"), "{how}: {text}");
+            let end =
+                ": lost ***; report it with this line and with the run's log, `/state/log.txt`";
+            assert!(text.contains(end), "{how}: {text}");
             assert!(!text.contains("hunter2"), "{how}: {text}");
         }
     }

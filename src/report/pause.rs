@@ -19,8 +19,11 @@ impl Pause {
 
 impl Drop for Pause {
     fn drop(&mut self) {
-        if let Some(screen) = &mut self.reporter.state().screen {
+        let masker = super::read(&self.reporter.inner.masker);
+        let mut state = self.reporter.state();
+        if let Some(screen) = &mut state.screen {
             screen.resume();
         }
+        state.tell_trouble(&self.reporter.inner.run, &masker);
     }
 }

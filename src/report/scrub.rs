@@ -25,11 +25,14 @@ impl Scrub for Event {
                 mode: _,
                 version,
                 journal,
+                log,
+                console: _,
             } => {
                 script.scrub(masker);
                 args.scrub(masker);
                 version.scrub(masker);
                 journal.scrub(masker);
+                log.scrub(masker);
             }
             Event::Override {
                 module,
@@ -128,9 +131,14 @@ impl Scrub for Event {
                 rows.scrub(masker);
             }
             Event::Result { value } => value.scrub(masker),
-            Event::Failure { failure, report } => {
+            Event::Failure {
+                failure,
+                report,
+                colored,
+            } => {
                 failure.scrub(masker);
                 report.scrub(masker);
+                colored.scrub(masker);
             }
             Event::Waiting { what, signal } => {
                 what.scrub(masker);

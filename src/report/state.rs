@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{SubsecRound as _, Utc};
 
 use super::console::Screen;
 use super::event::{Event, Level, Record, SCHEMA, StepId, Stream};
@@ -34,6 +34,8 @@ pub(super) struct State {
     /// Lines may lie in buffers.
     unflushed: bool,
     last: Option<Instant>,
+    /// The last event was shown.
+    ended: bool,
 }
 
 impl State {
@@ -41,13 +43,33 @@ impl State {
         if !self.join_pieces(masker, &mut event) {
             return;
         }
-        let colored = take_color(&mut event, masker);
+        split_color(&mut event, masker);
         event.scrub(masker);
-        if matches!(event, Event::RunFinished { .. }) {
+        let ended = matches!(event, Event::RunFinished { .. });
+        if ended {
             self.end_long_lines(run, masker);
         }
-        self.show(run, event, colored);
+        self.show(run, event);
+        self.ended |= ended;
         self.last = Some(Instant::now());
+    }
+
+    /// Takes what the program notes for itself. Nothing of it comes behind the last event, and it
+    /// breaks no silence: hardly anybody sees it.
+    pub(super) fn note(&mut self, run: &str, masker: &Masker, event: Event) {
+        if self.ended {
+            return;
+        }
+        let last = self.last;
+        self.accept(run, masker, event);
+        self.last = last;
+    }
+
+    /// Tells of results that could not be written, where that is not told yet.
+    pub(super) fn tell_trouble(&mut self, run: &str, masker: &Masker) {
+        if let Some(event) = self.trouble() {
+            self.accept(run, masker, event);
+        }
     }
 
     pub(super) fn tally(&self) -> &Tally {
@@ -142,32 +164,40 @@ impl State {
             if let Event::Output { line: rest, .. } = &mut event {
                 *rest = line;
             }
-            self.show(run, event, None);
+            self.show(run, event);
         }
     }
 
-    fn show(&mut self, run: &str, event: Event, mut colored: Option<String>) {
+    fn show(&mut self, run: &str, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             self.tally.count(&event);
             self.seq += 1;
-            let mut record = Record {
+            let record = Record {
                 schema: SCHEMA,
                 seq: self.seq,
-                time: Utc::now(),
+                // No finer than it is written, so that what is worked out from it is the same later.
+                time: Utc::now().trunc_subsecs(3),
                 run: run.to_owned(),
                 event,
             };
             next = self.write_lines(&record);
             if let Some(screen) = &mut self.screen {
-                if let (Some(colored), Event::Failure { report, .. }) =
-                    (colored.take(), &mut record.event)
-                {
-                    *report = Some(colored);
-                }
                 screen.show(&record);
             }
+            next = next.or_else(|| self.trouble());
         }
+    }
+
+    fn trouble(&mut self) -> Option<Event> {
+        let screen = self.screen.as_mut()?;
+        let message = screen.take_trouble()?;
+        if self.ended {
+            // No event comes behind the last one.
+            screen.say(&format!("error: {message}\n"));
+            return None;
+        }
+        Some(Event::log(Level::Error, message))
     }
 
     /// Hands the record to the sinks; returns what there is to say when one of them fails.
@@ -201,25 +231,26 @@ impl State {
     }
 }
 
-/// Takes the colours out of a report, so that what is stored is plain; returns the coloured one,
-/// masked.
+/// Keeps the report with colours apart from the plain one.
 ///
 /// A colour can stand in the middle of a secret and hide it from the mask; such a report stays
 /// plain for all.
-fn take_color(event: &mut Event, masker: &Masker) -> Option<String> {
+fn split_color(event: &mut Event, masker: &Masker) {
     let Event::Failure {
         report: Some(report),
+        colored,
         ..
     } = event
     else {
-        return None;
+        return;
     };
-    let Cow::Owned(plain) = text::without_color(report) else {
-        return None;
-    };
-    let colored = masker.mask(report).into_owned();
-    *report = plain;
-    (text::without_color(&colored) == masker.mask(report)).then_some(colored)
+    if let Cow::Owned(plain) = text::without_color(report) {
+        *colored = Some(std::mem::replace(report, plain));
+    }
+    colored.take_if(|colored| {
+        let masked = masker.mask(colored);
+        text::without_color(&masked) != masker.mask(&text::without_color(colored))
+    });
 }
 
 #[cfg(test)]

@@ -7,30 +7,27 @@ use tracing::field::{Field, Visit};
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::Reporter;
+use super::attend::attending;
 use super::event::{Event, Level};
 
-/// Hands `tracing` events to the reporter as `debug` and `trace` messages.
+/// Hands `tracing` events to the reporter that attends, as `debug` and `trace` messages.
 ///
-/// An operator has not asked for a library's opinion, so its warnings are `debug`, and only its
-/// errors are warnings.
-pub struct TraceLayer {
-    reporter: Reporter,
-}
-
-impl TraceLayer {
-    pub fn new(reporter: Reporter) -> Self {
-        TraceLayer { reporter }
-    }
-}
+/// An operator has not asked for a library's opinion: what it finds wrong is `debug`, the rest
+/// `trace`. Of this program's own, errors are warnings.
+pub(super) struct TraceLayer;
 
 impl<S: Subscriber> Layer<S> for TraceLayer {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let Some((reporter, _)) = attending() else {
+            return;
+        };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        self.reporter.emit(Event::Log {
-            level: level(event.metadata()),
-            message: format!("{}: {}", event.metadata().target(), fields.message),
+        let metadata = event.metadata();
+        let target = fields.target.as_deref().unwrap_or(metadata.target());
+        reporter.note(Event::Log {
+            level: level(metadata, target),
+            message: format!("{target}: {}", fields.message),
             fields: fields.others,
             host: None,
             step: None,
@@ -38,19 +35,26 @@ impl<S: Subscriber> Layer<S> for TraceLayer {
     }
 }
 
-fn level(metadata: &Metadata<'_>) -> Level {
+fn level(metadata: &Metadata<'_>, target: &str) -> Level {
+    let own = target.split("::").next() == Some(env!("CARGO_CRATE_NAME"));
     match *metadata.level() {
-        tracing::Level::ERROR => Level::Warn,
-        tracing::Level::WARN | tracing::Level::INFO => Level::Debug,
-        tracing::Level::DEBUG | tracing::Level::TRACE => Level::Trace,
+        tracing::Level::ERROR if own => Level::Warn,
+        tracing::Level::INFO if own => Level::Debug,
+        tracing::Level::ERROR | tracing::Level::WARN => Level::Debug,
+        tracing::Level::INFO | tracing::Level::DEBUG | tracing::Level::TRACE => Level::Trace,
     }
 }
 
 #[derive(Default)]
 struct Fields {
     message: String,
+    /// Where a note of the `log` crate comes from.
+    target: Option<String>,
     others: Map<String, Value>,
 }
+
+/// What the bridge from the `log` crate puts before the names of its own fields.
+const BRIDGE: &str = "log.";
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -59,6 +63,8 @@ impl Visit for Fields {
                 // Writing to a string cannot fail.
                 let _ = write!(self.message, "{value:?}");
             }
+            // The place in the library's source.
+            name if name.starts_with(BRIDGE) => {}
             name => {
                 self.others
                     .insert(name.to_owned(), format!("{value:?}").into());
@@ -67,9 +73,12 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message.push_str(value),
-            name => {
+        let name = field.name();
+        match name.strip_prefix(BRIDGE) {
+            Some("target") => self.target = Some(value.to_owned()),
+            Some(_) => {}
+            None if name == "message" => self.message.push_str(value),
+            None => {
                 self.others.insert(name.to_owned(), value.into());
             }
         }

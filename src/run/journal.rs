@@ -1,6 +1,6 @@
 //! The journal of a run: its events and its outcome, kept in a directory of their own.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -9,13 +9,18 @@ use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
+use super::log::LogFile;
 use crate::diag::Failure;
 use crate::report::{Event, LineSink, Mode, Outcome, Record};
 
 /// Runs that are kept, unless told otherwise.
 pub const KEEP: usize = 200;
 
-/// A run's directory, `<state>/e2bscript/runs/<id>/`, with `events.jsonl` and `run.json`.
+/// Names in a run's directory.
+pub const EVENTS: &str = "events.jsonl";
+pub const LOG: &str = "log.txt";
+
+/// A run's directory, `<state>/e2bscript/runs/<id>/`, with `events.jsonl`, `log.txt` and `run.json`.
 #[derive(Clone, Debug)]
 pub struct Journal {
     runs: PathBuf,
@@ -24,7 +29,7 @@ pub struct Journal {
 }
 
 /// `run.json`: what a list of runs shows of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFile {
     pub id: RunId,
     /// The script as the user named it; empty until it begins.
@@ -46,6 +51,22 @@ pub struct RunFile {
     pub outcome: Option<Outcome>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<u8>,
+    /// How long it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Changes made on all hosts; under plan, changes found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<u64>,
+}
+
+/// How a run ended, for `run.json`.
+pub(super) struct End {
+    /// Masked.
+    pub args: Vec<String>,
+    pub outcome: Outcome,
+    pub exit_code: u8,
+    pub seconds: f64,
+    pub changed: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +98,7 @@ pub enum JournalError {
 impl Journal {
     /// Makes the run's directory under `state`, and in it the two files.
     pub fn create(state: &Path, id: &RunId) -> Result<(Journal, EventFile), JournalError> {
-        let runs = state.join("e2bscript/runs");
+        let runs = runs(state);
         let directory = runs.join(id.as_str());
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -104,6 +125,9 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(at(&path))?;
+        // Held while the run lives: a list tells by it who was killed. Where the file system has no
+        // locks, it goes by the process's number.
+        let _ = file.lock();
         journal.write_run(&RunFile {
             id: id.clone(),
             script: String::new(),
@@ -115,6 +139,8 @@ impl Journal {
             finished: None,
             outcome: None,
             exit_code: None,
+            seconds: None,
+            changed: None,
         })?;
         let events = EventFile {
             path,
@@ -125,7 +151,18 @@ impl Journal {
 
     /// The file of events: the same lines as `--json`.
     pub fn events_path(&self) -> PathBuf {
-        self.directory.join("events.jsonl")
+        self.directory.join(EVENTS)
+    }
+
+    /// The file of the log.
+    pub fn log_path(&self) -> PathBuf {
+        self.directory.join(LOG)
+    }
+
+    /// Makes the log.
+    pub fn open_log(&self) -> Result<LogFile, JournalError> {
+        let path = self.log_path();
+        LogFile::create(path.clone()).map_err(|source| JournalError::Write { path, source })
     }
 
     /// Keeps so many runs, this one included, instead of [`KEEP`].
@@ -143,18 +180,15 @@ impl Journal {
         self.write_run(&run)
     }
 
-    /// Notes how the run ended. `args` are masked.
-    pub(super) fn finish(
-        &self,
-        args: Vec<String>,
-        outcome: Outcome,
-        exit_code: u8,
-    ) -> Result<(), JournalError> {
+    /// Notes how the run ended.
+    pub(super) fn finish(&self, end: End) -> Result<(), JournalError> {
         let mut run = read_run(&self.directory)?;
-        run.args = Some(args);
+        run.args = Some(end.args);
         run.finished = Some(now());
-        run.outcome = Some(outcome);
-        run.exit_code = Some(exit_code);
+        run.outcome = Some(end.outcome);
+        run.exit_code = Some(end.exit_code);
+        run.seconds = Some(end.seconds);
+        run.changed = Some(end.changed);
         self.write_run(&run)
     }
 
@@ -168,7 +202,7 @@ impl Journal {
         ids.truncate(ids.len().saturating_sub(self.keep));
         for id in ids {
             let directory = self.runs.join(id.as_str());
-            if directory == self.directory {
+            if directory == self.directory || is_held(&directory) == Some(true) {
                 continue;
             }
             match fs::remove_dir_all(&directory) {
@@ -198,6 +232,21 @@ impl Journal {
             path: path.clone(),
             source,
         })
+    }
+}
+
+/// The directory of runs in a state directory.
+pub fn runs(state: &Path) -> PathBuf {
+    state.join("e2bscript/runs")
+}
+
+/// Whether a process holds the run of this directory; `None` where that cannot be said.
+pub fn is_held(directory: &Path) -> Option<bool> {
+    let file = File::open(directory.join(EVENTS)).ok()?;
+    match file.try_lock_shared() {
+        Ok(()) => Some(false),
+        Err(TryLockError::WouldBlock) => Some(true),
+        Err(TryLockError::Error(_)) => None,
     }
 }
 
@@ -306,6 +355,8 @@ mod tests {
         assert_eq!(mode(&directory), 0o700);
         assert_eq!(mode(&directory.join("events.jsonl")), 0o600);
         assert_eq!(mode(&directory.join("run.json")), 0o600);
+        journal.open_log().unwrap();
+        assert_eq!(mode(&directory.join("log.txt")), 0o600);
     }
 
     #[test]
@@ -320,12 +371,20 @@ mod tests {
         );
         assert_eq!((before.finished, before.exit_code), (None, None));
         let args = vec!["--only".to_owned(), "api".to_owned()];
-        journal.finish(args.clone(), Outcome::Failed, 4).unwrap();
+        let end = End {
+            args: args.clone(),
+            outcome: Outcome::Failed,
+            exit_code: 4,
+            seconds: 1.5,
+            changed: 2,
+        };
+        journal.finish(end).unwrap();
         let after = read_run(&journal.directory).unwrap();
         assert_eq!(after.started, before.started);
         assert_eq!(after.args, Some(args));
         assert_eq!(after.outcome, Some(Outcome::Failed));
         assert_eq!(after.exit_code, Some(4));
+        assert_eq!((after.seconds, after.changed), (Some(1.5), Some(2)));
         assert!(after.finished.is_some());
         assert_eq!(fs::read_dir(&journal.directory).unwrap().count(), 2);
     }

@@ -4,6 +4,8 @@ pub mod id;
 pub mod inputs;
 pub mod journal;
 pub mod limit;
+pub mod log;
+pub mod past;
 pub mod signals;
 pub mod stats;
 pub mod step;
@@ -22,8 +24,10 @@ use crate::report::{
 
 pub use id::RunId;
 pub use inputs::Inputs;
+use journal::End;
 pub use journal::{Journal, JournalError};
 pub use limit::{Limit, LimitError};
+pub use past::{Life, Past};
 pub use signals::Signal;
 pub use stats::{HostCounters, Wire};
 pub use step::Step;
@@ -96,6 +100,12 @@ impl Run {
             journal: journal
                 .as_ref()
                 .map(|journal| journal.events_path().display().to_string()),
+            log: journal
+                .as_ref()
+                .map(|journal| journal.log_path())
+                .filter(|path| path.exists())
+                .map(|path| path.display().to_string()),
+            console: reporter.appearance(),
         });
         let begun = journal
             .as_ref()
@@ -292,11 +302,18 @@ impl Run {
         if self.inner.finished.swap(true, Ordering::SeqCst) {
             return exit_code;
         }
-        self.close_journal(outcome, exit_code);
+        let took = seconds(self.inner.started.elapsed());
+        self.close_journal(End {
+            args: Vec::new(),
+            outcome,
+            exit_code,
+            seconds: took,
+            changed: tally.changed(),
+        });
         self.inner.reporter.emit(Event::RunFinished {
             outcome,
             exit_code,
-            seconds: seconds(self.inner.started.elapsed()),
+            seconds: took,
             changed: tally.changed(),
             ok: tally.ok(),
             failed: tally.failed(),
@@ -308,16 +325,14 @@ impl Run {
     }
 
     /// What is known before the last event, so that a trouble can still be told.
-    fn close_journal(&self, outcome: Outcome, exit_code: u8) {
+    fn close_journal(&self, mut end: End) {
         let Some(journal) = &self.inner.journal else {
             return;
         };
         let reporter = &self.inner.reporter;
         let args = self.inner.options.args.iter();
-        let args = args.map(|arg| reporter.masked(arg)).collect();
-        let closed = journal
-            .finish(args, outcome, exit_code)
-            .and_then(|()| journal.prune());
+        end.args = args.map(|arg| reporter.masked(arg)).collect();
+        let closed = journal.finish(end).and_then(|()| journal.prune());
         if let Err(error) = closed {
             warn(reporter, &error);
         }

@@ -132,6 +132,16 @@ impl Lab {
         Ran::of(self.command(words).output().unwrap())
     }
 
+    /// Runs, and shows the run again: both must say the same, to the last byte.
+    #[track_caller]
+    pub fn run_and_replay(&self, words: &[&str]) -> Ran {
+        let ran = self.run(words);
+        let again = self.run(&["runs", "show", "last"]).ended(0);
+        assert_eq!(again.stdout, ran.stdout, "{words:?}");
+        assert_eq!(again.stderr, ran.stderr, "{words:?}");
+        ran
+    }
+
     /// The run's events; it must end with this code.
     pub fn events(&self, words: &[&str], code: i32) -> Vec<Value> {
         let ran = self.run(&[&["--json"], words].concat());

@@ -39,7 +39,10 @@ fn a_canary_is_found_in_its_files_alone() {
         ]
         .iter()
         .map(|words| {
-            let ran = lab.run(words);
+            let ran = match words.contains(&"--json") {
+                true => lab.run(words),
+                false => lab.run_and_replay(words),
+            };
             assert!(matches!(ran.code, Some(0 | 7)), "{ran}");
             ran.to_string()
         })
@@ -53,7 +56,9 @@ fn a_canary_is_found_in_its_files_alone() {
         assert!(!text.contains(CANARY), "{text}");
     }
     assert!(said.iter().any(|text| text.contains("/opt/e2b/api.env")));
-    // Journal, caches, whatever else a run leaves on this machine.
+    // Journal, logs, caches, whatever else a run leaves on this machine.
+    let log = lab.run(&["runs", "show", "last", "--log"]).ended(0);
+    assert!(log.stdout.contains(" e2bscript "), "{log}");
     assert_eq!(holding(lab.home.path()), Vec::<String>::new());
 
     let search = format!(

@@ -41,7 +41,7 @@ pub fn holds_or_is_refused(lab: &Lab) {
     let ran = lab.run(&["apply", file]).ended(2);
     assert!(ran.stderr.contains("`EDGE_SERVICE_SECRET` in"), "{ran}");
     lab.set_env("EDGE_SERVICE_SECRET", &secret);
-    lab.run(&["apply", file]).ended(0);
+    lab.run_and_replay(&["apply", file]).ended(0);
 
     let ran = lab.run(&["apply", "/nowhere"]).ended(2);
     assert!(ran.stderr.contains("cannot read the plan"), "{ran}");

@@ -120,6 +120,11 @@ fn a_failure_with_a_report() {
 }
 
 #[test]
+fn a_bug_of_the_program_names_the_log() {
+    golden("internal", &["normal"]);
+}
+
+#[test]
 fn a_run_that_is_stopped() {
     golden("cancelled", &["normal", "verbose", "quiet"]);
 }

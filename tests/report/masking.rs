@@ -103,6 +103,7 @@ fn no_field_of_any_event_is_forgotten() {
                     "action",
                     "direction",
                     "status",
+                    "verbosity",
                 ];
                 assert!(words.contains(&field), "{path}");
                 continue;
@@ -140,6 +141,7 @@ fn names_and_numbers_are_masked_too() {
     reporter.emit(Event::Failure {
         failure,
         report: None,
+        colored: None,
     });
     reporter.emit(Event::Result {
         value: Value::Object(fields),
@@ -197,6 +199,7 @@ fn a_colour_in_the_middle_of_a_secret_does_not_hide_it() {
     let report = |text: &str| Event::Failure {
         failure: failure(),
         report: Some(text.to_owned()),
+        colored: None,
     };
     reporter.emit(report("\u{1b}[31mred\u{1b}[0m hunter2hunter2"));
     assert_eq!(err.text(), "\u{1b}[31mred\u{1b}[0m ***\n");

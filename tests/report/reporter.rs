@@ -166,6 +166,7 @@ fn the_console_can_be_made_again_from_the_stored_events() {
     reporter.emit(Event::Failure {
         failure,
         report: Some("a\u{1b}[1mb".to_owned()),
+        colored: None,
     });
     reporter.emit(Event::Result {
         value: serde_json::json!({ "x": ["hunter2"] }),
@@ -380,6 +381,7 @@ fn hosts_and_steps_are_counted() {
     reporter.emit(Event::Failure {
         failure,
         report: None,
+        colored: None,
     });
     let tally = reporter.tally();
     assert_eq!((tally.changed(), tally.ok(), tally.failed()), (3, 7, 2));

@@ -47,6 +47,7 @@ const FILLED_IN: &[(&str, &str)] = &[
     ("SERVICE", "api"),
     ("NAME", "stage"),
     ("KIND", "ssh.auth"),
+    ("RUN", "last"),
     ("FILE…", "my-flow.rhai"),
 ];
 

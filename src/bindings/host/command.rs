@@ -209,11 +209,19 @@ fn execute(
         }
         _ => on_host(call, host, work),
     };
+    let began = std::time::Instant::now();
     let finished = match call.opt_duration("timeout") {
         Some(limit) => crate::engine::context::with_deadline(&shown, limit, bounded),
         None => bounded(),
     }?;
     lines.finish();
+    let took = began.elapsed().as_millis();
+    match (finished.code, &finished.signal) {
+        (Some(code), _) => {
+            tracing::debug!("{}: `{shown}`: code {code} after {took} ms", host.name())
+        }
+        (None, signal) => tracing::debug!("{}: `{shown}`: {signal:?} after {took} ms", host.name()),
+    }
     let ended = Ended {
         code: finished.code,
         signal: finished.signal.clone(),

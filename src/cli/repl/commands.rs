@@ -46,7 +46,7 @@ impl Desk {
                 let outcome = self.evaluate(rest);
                 let took = began.elapsed();
                 match outcome {
-                    Some(Outcome::Value(value)) => self.show(&value)?,
+                    Some(Outcome::Value(value)) => self.show(&value),
                     Some(Outcome::Exit(code)) => return Ok(Some(code)),
                     None => {}
                 }

@@ -12,15 +12,15 @@ use rhai::EvalAltResult;
 
 use super::args::ReplArgs;
 use super::print;
-use super::run::{env, library, refuse, told};
+use super::run::{keep, library, refuse, told};
 use crate::bindings::REGISTRY;
 use crate::diag::{Class, Failure};
 use crate::engine::interactive::Interactive;
 use crate::engine::raise::failure_of;
 use crate::engine::{Host, Outcome, Session, Settings};
 use crate::explain::{RenderOptions, render};
-use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity, width_of};
-use crate::run::{Journal, Limit, Run, RunId, RunOptions, journal, signals};
+use crate::report::{ConsoleOptions, Event, Level, Mode, Reporter, Verbosity, attend, width_of};
+use crate::run::{Journal, Limit, Run, RunId, RunOptions, signals};
 
 use editor::{Editor, Line};
 
@@ -69,14 +69,8 @@ fn start(
         .map_err(|error| internal(&error).class(Class::Internal))?;
     let mut kept = None;
     if !args.no_history {
-        let (journal, events) = journal::state_home(env)
-            .and_then(|home| Journal::create(&home, id))
-            .map_err(|error| {
-                Failure::from_error("run.journal", &error)
-                    .class(Class::Usage)
-                    .help("run with `--no-history` to keep no record")
-            })?;
-        builder = builder.sink(Box::new(events));
+        let (sinks, journal) = keep(builder, id, "--no-history")?;
+        builder = sinks;
         kept = Some(journal);
     }
     let options = RunOptions {
@@ -87,7 +81,9 @@ fn start(
         ..RunOptions::default()
     };
     let handle = runtime.handle().clone();
-    let run = Run::start(id.clone(), options, builder.build(), kept, handle);
+    let reporter = builder.build();
+    attend(&reporter, kept.as_ref().map(Journal::log_path));
+    let run = Run::start(id.clone(), options, reporter, kept, handle);
     Ok((runtime, run))
 }
 
@@ -184,7 +180,7 @@ impl Desk {
         }
         match self.evaluate(text) {
             Some(Outcome::Value(value)) => {
-                self.show(&value)?;
+                self.show(&value);
                 Ok(None)
             }
             Some(Outcome::Exit(code)) => Ok(Some(code)),
@@ -214,11 +210,11 @@ impl Desk {
         told(&self.run, failure_of(error), report);
     }
 
-    fn show(&self, value: &rhai::Dynamic) -> Result<(), Failure> {
+    fn show(&self, value: &rhai::Dynamic) {
         let text = show::pretty(value, self.interactive.host().engine());
-        match text.is_empty() {
-            true => Ok(()),
-            false => print(&format!("{}\n", self.run.reporter().masked(&text))),
+        if !text.is_empty() {
+            let value = text.into();
+            self.run.reporter().emit(Event::Result { value });
         }
     }
 }

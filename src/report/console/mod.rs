@@ -45,6 +45,7 @@ pub struct Console {
     script: String,
     args: Vec<String>,
     journal: Option<String>,
+    log: Option<String>,
     /// The line that opens a run waits until there is something to tell, so that a small script
     /// only says what it wants to say.
     announced: bool,
@@ -70,6 +71,7 @@ impl Console {
             script: String::new(),
             args: Vec::new(),
             journal: None,
+            log: None,
             announced: false,
             stopping: false,
             hosts: HashMap::new(),
@@ -99,12 +101,18 @@ impl Console {
             // Who pressed Ctrl-C knows why the script came no further.
             Event::Failure { failure, .. }
                 if self.stopping && !self.verbose() && failure.kind == "run.cancelled" => {}
-            Event::Failure { failure, report } => {
+            Event::Failure {
+                failure,
+                report,
+                colored,
+            } => {
                 if self.announced {
                     text.talk.push('\n');
                 }
+                let colored = colored.as_deref().filter(|_| self.paint.is_on());
+                let report = colored.or(report.as_deref());
                 text.talk
-                    .push_str(&failure::show(failure, report.as_deref(), self.paint));
+                    .push_str(&failure::show(failure, report, self.paint));
             }
             event if self.options.verbosity == Verbosity::Quiet => {
                 self.show_quietly(event, &mut text)
@@ -158,6 +166,7 @@ impl Console {
                 args,
                 mode,
                 journal,
+                log,
                 ..
             } => {
                 self.run.clone_from(&record.run);
@@ -166,6 +175,7 @@ impl Console {
                 self.mode = *mode;
                 self.steps.plan = *mode == Mode::Plan;
                 self.journal.clone_from(journal);
+                self.log.clone_from(log);
                 if self.mode == Mode::Plan || self.verbose() {
                     self.announce(out);
                 }

@@ -24,6 +24,8 @@ pub struct Screen {
     pauses: usize,
     held: Vec<Text>,
     held_bytes: usize,
+    /// Why results cannot be written, until it is told.
+    trouble: Option<String>,
 }
 
 impl Screen {
@@ -40,7 +42,17 @@ impl Screen {
             pauses: 0,
             held: Vec::new(),
             held_bytes: 0,
+            trouble: None,
         }
+    }
+
+    pub(in crate::report) fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// Writes a line that no event stands for.
+    pub(in crate::report) fn say(&mut self, line: &str) {
+        put(&mut self.talk, line);
     }
 
     pub(in crate::report) fn set_bars(&mut self, bars: Option<Bars>) {
@@ -121,14 +133,11 @@ impl Screen {
         {
             return;
         }
-        let (results, talk) = (&mut self.results, &mut self.talk);
+        let (results, talk, trouble) = (&mut self.results, &mut self.talk, &mut self.trouble);
         let mut write = || {
             for text in texts {
                 if let Some(error) = put(results, &text.results) {
-                    put(
-                        talk,
-                        &format!("error: results cannot be written: {error}\n"),
-                    );
+                    *trouble = Some(format!("results cannot be written: {error}"));
                 }
                 put(talk, &text.talk);
             }

@@ -11,6 +11,9 @@ use crate::report::text::{count, duration, size, visible};
 /// Slow steps that `-v` shows.
 const SLOWEST: usize = 5;
 
+/// The exit code of a bug of this program.
+const INTERNAL: u8 = 70;
+
 /// The exit code of a check that found something: nothing went wrong with the check itself.
 const PROBLEMS: u8 = 7;
 
@@ -30,7 +33,8 @@ impl Console {
             return;
         };
         // A small script that only computed something has nothing to sum up.
-        if !self.verbose() && self.steps.is_empty() && hosts.is_empty() && !self.announced {
+        let small = self.steps.is_empty() && hosts.is_empty() && !self.announced;
+        if !self.verbose() && small && *exit_code != INTERNAL {
             return;
         }
         if self.verbose() {
@@ -60,7 +64,7 @@ impl Console {
             let _ = writeln!(out, "checks: {checks}");
         }
         if *outcome != Outcome::Ok {
-            self.next_steps(out, hosts);
+            self.next_steps(out, hosts, *exit_code);
         }
         let subject = match self.mode {
             Mode::Apply => format!("run {}", self.run),
@@ -187,9 +191,12 @@ impl Console {
     }
 
     /// What to do next: where all of it is written down, and how to run the failed hosts again.
-    fn next_steps(&self, out: &mut String, hosts: &[HostSummary]) {
+    fn next_steps(&self, out: &mut String, hosts: &[HostSummary], exit_code: u8) {
         if let Some(journal) = &self.journal {
             let _ = writeln!(out, "all events of this run: {}", visible(journal));
+        }
+        if let Some(log) = self.log.as_ref().filter(|_| exit_code == INTERNAL) {
+            let _ = writeln!(out, "its log, for a report of the bug: {}", visible(log));
         }
         let failed: Vec<&str> = hosts
             .iter()
