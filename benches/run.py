@@ -15,7 +15,7 @@ import tempfile
 
 sys.dont_write_bytecode = True  # the sources may be another user's
 
-from groups import cluster, commands, nodes, platform
+from groups import cluster, commands, nodes, platform, watch
 from harness import CACHE, ROOT, peers
 from harness.bench import Bench
 from harness.table import table
@@ -25,7 +25,7 @@ PLAN = [
     (None, [], {"start": commands.start}),
     ("bench32", nodes.SHAPE, {"hostname": nodes.hostname, "upload": nodes.upload, "tunnel": nodes.tunnel}),
     ("bench6", [], {
-        "stage": cluster.stage, "services": cluster.services,
+        "stage": cluster.stage, "watch": watch.watch, "services": cluster.services,
         "validate": platform.validate, "sandboxes": platform.sandboxes, "stream": platform.stream,
     }),
 ]

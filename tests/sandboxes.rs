@@ -14,6 +14,8 @@ mod commands;
 mod outages;
 #[path = "sandboxes/pages.rs"]
 mod pages;
+#[path = "sandboxes/plans.rs"]
+mod plans;
 #[path = "sandboxes/refusals.rs"]
 mod refusals;
 #[path = "sandboxes/repeats.rs"]
@@ -52,6 +54,7 @@ fn a_platform_runs_sandboxes() {
     commands::huge_output(&world);
     commands::dying_sandbox(&world);
     refusals::templates(&world);
+    plans::templates(&world);
     commands::end_long(long);
 
     refusals::keys(&world);

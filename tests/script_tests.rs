@@ -1,8 +1,10 @@
 //! `e2bscript test`: the repository's own tests of scripts pass, and what a test run says and returns.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test fails by panicking
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 mod common;
+#[path = "script_tests/watch.rs"]
+mod watch;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -20,5 +20,7 @@ mod host_keys;
 mod odd_servers;
 #[path = "ssh/routes.rs"]
 mod routes;
+#[path = "ssh/scripts.rs"]
+mod scripts;
 #[path = "ssh/streams.rs"]
 mod streams;

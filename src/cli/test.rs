@@ -177,15 +177,19 @@ fn page(tests: &[Tested]) -> String {
                     why.unwrap_or_default()
                 ));
             }
-            Outcome::Failed => {
-                text.push_str(&format!("\nfailed {}\n{}", test.title(), test.report));
-                for line in &test.output {
-                    text.push_str(&format!("  │ {line}\n"));
-                }
-                text.push('\n');
-            }
+            Outcome::Failed => text.push_str(&failing(test)),
         }
     }
+    text
+}
+
+/// A test that failed: why, and what it said.
+pub(super) fn failing(test: &Tested) -> String {
+    let mut text = format!("\nfailed {}\n{}", test.title(), test.report);
+    for line in &test.output {
+        text.push_str(&format!("  │ {line}\n"));
+    }
+    text.push('\n');
     text
 }
 
@@ -207,7 +211,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// The path as seen from here, where it is below.
-fn short(path: &Path) -> PathBuf {
+pub(super) fn short(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_path_buf()
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 pub struct Inputs {
     noted: Arc<Mutex<BTreeMap<PathBuf, Vec<Input>>>>,
     values: Arc<Mutex<Values>>,
+    own: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 /// What was read out of files, the environment and hosts. Values are kept as checksums: nobody wants
@@ -133,6 +134,29 @@ impl Inputs {
         }
     }
 
+    /// The run made this directory for itself: what is in it goes with the run, and is no input.
+    pub fn owns(&self, dir: &Path) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.push(dir.to_owned());
+    }
+
+    /// Takes over what another run has read, as it was then.
+    pub fn join(&self, other: &Inputs) {
+        if Arc::ptr_eq(&self.noted, &other.noted) {
+            return;
+        }
+        let others = other.lock().clone();
+        let mut noted = self.lock();
+        for (path, inputs) in others {
+            let known = noted.entry(path).or_default();
+            for input in inputs {
+                if !known.iter().any(|one| one.kind.is(&input.kind)) {
+                    known.push(input);
+                }
+            }
+        }
+    }
+
     /// The files that were read or looked for, sorted.
     pub fn files(&self) -> Vec<PathBuf> {
         let noted = self.lock();
@@ -182,15 +206,14 @@ impl Inputs {
 
     /// The first look counts: what changes between two reads of a run makes the run a mixture.
     fn note(&self, path: &Path, kind: Kind) {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if own.iter().any(|dir| path.starts_with(dir)) {
+            return;
+        }
+        drop(own);
         let mut noted = self.lock();
         let inputs = noted.entry(path.to_owned()).or_default();
-        // Two trees may take different parts of one directory.
-        let known = |input: &Input| match (&input.kind, &kind) {
-            (Kind::File, Kind::File) | (Kind::Names, Kind::Names) => true,
-            (Kind::Tree(one), Kind::Tree(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        };
-        if inputs.iter().any(known) {
+        if inputs.iter().any(|input| input.kind.is(&kind)) {
             return;
         }
         let Look { print, places, .. } = kind.look(path);
@@ -211,6 +234,15 @@ impl Inputs {
 }
 
 impl Kind {
+    /// Whether it is about the same. Two trees may take different parts of one directory.
+    fn is(&self, other: &Kind) -> bool {
+        match (self, other) {
+            (Kind::File, Kind::File) | (Kind::Names, Kind::Names) => true,
+            (Kind::Tree(one), Kind::Tree(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     fn look(&self, path: &Path) -> Look {
         match self {
             Kind::File => file(path),
@@ -312,6 +344,27 @@ mod tests {
         // What was seen first counts.
         inputs.file(&at("a"));
         assert!(inputs.moved().contains(&at("a")));
+    }
+
+    #[test]
+    fn what_another_run_read_is_taken_over_as_it_was_and_its_own_directory_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("scratch")).unwrap();
+        for name in ["a", "b", "scratch/c"] {
+            fs::write(at(name), "1").unwrap();
+        }
+        let (one, other) = (Inputs::default(), Inputs::default());
+        one.file(&at("a"));
+        other.owns(&at("scratch"));
+        for name in ["a", "b", "scratch/c"] {
+            other.file(&at(name));
+        }
+        fs::write(at("b"), "22").unwrap();
+        one.join(&other);
+        one.join(&one.clone());
+        assert_eq!(one.files(), [at("a"), at("b")]);
+        assert_eq!(one.moved(), [at("b")]);
     }
 
     #[test]

@@ -70,6 +70,32 @@ impl fmt::Debug for Stdin {
 /// Sees output as it arrives. It runs on the connection's way, so it must be quick.
 pub type OnOutput = Arc<dyn Fn(OutputStream, &[u8]) + Send + Sync>;
 
+/// A piece of output, and which of the two it is of.
+pub type Piece = (OutputStream, Bytes);
+
+/// Where output goes that a slow reader holds up.
+pub(super) enum Sink {
+    /// Standard output alone, of which nothing is kept.
+    Stdout(mpsc::Sender<Bytes>),
+    /// Both outputs, whose ends are kept as well.
+    Both(mpsc::Sender<Piece>),
+}
+
+impl Sink {
+    /// Waits for room. Where nobody takes it any more the command is about to be stopped.
+    async fn send(&self, from: OutputStream, data: &Bytes) {
+        match (self, from) {
+            (Sink::Stdout(pieces), OutputStream::Stdout) => {
+                let _ = pieces.send(data.clone()).await;
+            }
+            (Sink::Stdout(_), OutputStream::Stderr) => {}
+            (Sink::Both(pieces), from) => {
+                let _ = pieces.send((from, data.clone())).await;
+            }
+        }
+    }
+}
+
 /// Told how many bytes of input have been sent so far.
 pub type OnSent = Arc<dyn Fn(u64) + Send + Sync>;
 
@@ -197,12 +223,8 @@ pub(super) struct Running {
 impl Running {
     /// Sends the input and takes the output until the command has ended.
     ///
-    /// With `sink`, standard output goes there and nowhere else, no faster than it is taken.
-    pub async fn finish(
-        mut self,
-        exec: Exec,
-        sink: Option<mpsc::Sender<Bytes>>,
-    ) -> Result<Finished, Error> {
+    /// With `sink`, output goes there no faster than it is taken.
+    pub async fn finish(mut self, exec: Exec, sink: Option<Sink>) -> Result<Finished, Error> {
         let (hop, connection) = (self.hop, self.connection);
         let lost = |started| connection.lost(started);
         let (inbox, write) = self.channel.split().ok_or_else(|| lost(false))?;
@@ -237,8 +259,8 @@ impl Running {
             silent: true,
             on_output: exec.on_output,
             stdout: Capture::new(match sink {
-                Some(_) => 0,
-                None => exec.capture_limit,
+                Some(Sink::Stdout(_)) => 0,
+                Some(Sink::Both(_)) | None => exec.capture_limit,
             }),
             sink,
             stderr: Capture::new(exec.capture_limit),
@@ -339,7 +361,7 @@ struct Collect<'a> {
     /// Nothing was said yet.
     silent: bool,
     on_output: Option<OnOutput>,
-    sink: Option<mpsc::Sender<Bytes>>,
+    sink: Option<Sink>,
     stdout: Capture,
     stderr: Capture,
     end: Option<(Option<i32>, Option<String>)>,
@@ -381,15 +403,12 @@ impl Collect<'_> {
             }
             match message {
                 Some(ChannelMsg::Data { data }) => {
-                    self.output(OutputStream::Stdout, &data);
-                    if let Some(sink) = &self.sink {
-                        // Nobody takes it any more: the command is about to be stopped.
-                        let _ = sink.send(data).await;
-                        ended_at = ended_at.map(|_| Instant::now());
-                    }
+                    self.output(OutputStream::Stdout, &data, &mut ended_at)
+                        .await;
                 }
                 Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
-                    self.output(OutputStream::Stderr, &data);
+                    self.output(OutputStream::Stderr, &data, &mut ended_at)
+                        .await;
                 }
                 Some(ChannelMsg::Failure) => {
                     return Err(Error::Channel {
@@ -426,7 +445,8 @@ impl Collect<'_> {
         }
     }
 
-    fn output(&mut self, from: OutputStream, data: &[u8]) {
+    /// Takes a piece. The time for which a reader held it up does not count as the command's.
+    async fn output(&mut self, from: OutputStream, data: &Bytes, ended_at: &mut Option<Instant>) {
         let count = data.len() as u64;
         self.traffic.down.fetch_add(count, Ordering::Relaxed);
         match from {
@@ -435,6 +455,11 @@ impl Collect<'_> {
         }
         if let Some(see) = &self.on_output {
             see(from, data);
+        }
+        if let Some(sink) = &self.sink {
+            let waiting = Instant::now();
+            sink.send(from, data).await;
+            *ended_at = ended_at.map(|at| at + waiting.elapsed());
         }
     }
 

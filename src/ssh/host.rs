@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::channel::SessionChannel;
 use super::connection::{Connection, OpenFailure};
-use super::exec::{Exec, Finished, Running};
+use super::exec::{Exec, Finished, OutputStream, Piece, Running, Sink};
 use super::hop::Hop;
 use super::read::Output;
 use super::shared::Run;
@@ -133,6 +135,35 @@ impl Host {
             &self.run.tracker,
             self.broke_off(),
         ))
+    }
+
+    /// Runs a command like [`Host::exec`], both of whose outputs go to `pieces` as they come: while
+    /// there is no room, the far end waits. It has a bulk connection to itself for the same reason as
+    /// [`Host::exec_read`]; who takes the pieces may ask other things of the host meanwhile.
+    pub async fn exec_into(
+        &self,
+        exec: Exec,
+        pieces: mpsc::Sender<Piece>,
+    ) -> Result<Finished, Error> {
+        if let Some(answers) = self.answers() {
+            let finished = answers::exec(answers, self, exec).await?;
+            for (from, bytes) in [
+                (OutputStream::Stdout, &finished.stdout),
+                (OutputStream::Stderr, &finished.stderr),
+            ] {
+                // Who takes no more has what it wanted.
+                let _ = pieces.send((from, Bytes::copy_from_slice(bytes))).await;
+            }
+            return Ok(finished);
+        }
+        let this = self.clone();
+        let task = self.run.tracker.spawn(async move {
+            let running = this.start(Class::Bulk, true).await?;
+            running.finish(exec, Some(Sink::Both(pieces))).await
+        });
+        AbortOnDropHandle::new(task)
+            .await
+            .unwrap_or_else(|_| Err(self.broke_off()))
     }
 
     async fn start(&self, class: Class, alone: bool) -> Result<Running, Error> {

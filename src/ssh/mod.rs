@@ -33,7 +33,7 @@ mod tunnel;
 
 pub use answers::{Answers, Asked};
 pub use error::{AuthFailure, Error};
-pub use exec::{DEFAULT_CAPTURE, Exec, Finished, OnOutput, OnSent, OutputStream, Stdin};
+pub use exec::{DEFAULT_CAPTURE, Exec, Finished, OnOutput, OnSent, OutputStream, Piece, Stdin};
 pub use host::{Carrier, Host, HostDialer};
 pub use known_hosts::{Fingerprint, HostKeyCause, HostKeyProblem, KnownKey};
 pub use options::{HostKeyPolicy, Options, PassphraseSource, Target};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::Error;
-use super::exec::{Exec, Finished, Running};
+use super::exec::{Exec, Finished, Running, Sink};
 
 /// Packets on their way to the reader; with 32 KiB each, 1 MiB.
 const QUEUE: usize = 32;
@@ -31,7 +31,7 @@ impl Output {
         broke_off: Error,
     ) -> Self {
         let (sink, pieces) = mpsc::channel(QUEUE);
-        let task = tracker.spawn(running.finish(exec, Some(sink)));
+        let task = tracker.spawn(running.finish(exec, Some(Sink::Stdout(sink))));
         Self {
             pieces,
             current: Bytes::new(),

@@ -30,6 +30,7 @@ pub fn run(prepared: &Prepared, name: &str, options: &Options, parent: &Run) -> 
         report: String::new(),
         output: Vec::new(),
         heard: Vec::new(),
+        inputs: prepared.inputs.clone(),
     };
     let output = Output::default();
     let run = start(name, &output, options, parent);
@@ -79,6 +80,7 @@ pub fn run(prepared: &Prepared, name: &str, options: &Options, parent: &Run) -> 
     bindings::pg::settle(&session);
     bindings::host::settle(&session);
     run.reporter().close();
+    tested.inputs.join(run.inputs());
     tested.output = output.take();
     tested.took = began.elapsed();
     tested
@@ -141,8 +143,11 @@ fn stop_with(parent: &Run, run: &Run) -> tokio::task::JoinHandle<()> {
     let handle = parent.handle().clone();
     handle.spawn(async move {
         parent.cancel().cancelled().await;
-        if let Some(signal) = parent.signal() {
-            run.stop(signal);
+        match parent.signal() {
+            Some(signal) => {
+                run.stop(signal);
+            }
+            None => run.abandon(),
         }
     })
 }

@@ -1,9 +1,11 @@
 //! Which files are tests, and which belong to a script.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::diag::Failure;
+use crate::engine::library::{self, Found, Library};
+use crate::workstation;
 
 /// How the name of a file of tests ends.
 pub const ENDING: &str = ".test.rhai";
@@ -44,40 +46,127 @@ pub fn files(given: &[PathBuf], project: &Path) -> Result<Vec<PathBuf>, Failure>
     Ok(found.into_iter().collect())
 }
 
-/// The files of tests of the project that a change of `script` may concern: those of its name, and
-/// those that import it, directly or through others. A standard module is named by its file.
-pub fn belonging_to(script: &Path, project: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let Some(stem) = stem(script) else {
-        return Ok(Vec::new());
+/// The tests that tell whether a script works.
+pub struct Belonging {
+    /// Those of the script and of what it imports, directly or through others. Sorted.
+    pub files: Vec<PathBuf>,
+    /// Where further ones may come to be, beside what the script is made of.
+    pub beside: Vec<PathBuf>,
+    /// The directories that were looked through.
+    pub places: Vec<PathBuf>,
+}
+
+/// The files of tests that bear the name of `script`, or of a script or standard module that it
+/// imports, directly or through others, and those that import one of them.
+///
+/// # Errors
+/// A directory that cannot be read.
+pub fn belonging_to(script: &Found, library: &Library) -> Result<Belonging, Failure> {
+    let parts = parts(script, library);
+    let names: BTreeSet<String> = parts.values().filter_map(|part| part.name()).collect();
+    let project = library.project.clone().unwrap_or_default();
+    let mut found: BTreeSet<PathBuf> = files(&[], &project)?
+        .iter()
+        .map(|file| whole(file))
+        .collect();
+    found.retain(|test| {
+        let own = stem(test).is_some_and(|own| names.contains(&own));
+        let imports = || imported_by(&text_of(test));
+        own || imports()
+            .iter()
+            .any(|import| parts.contains_key(&identity(import, Some(test))))
+    });
+    let on_disk = parts.values().filter_map(|part| part.path.as_deref());
+    let beside: Vec<PathBuf> = on_disk
+        .filter_map(|path| Some(path.with_file_name(format!("{}{ENDING}", stem(path)?))))
+        .collect();
+    found.extend(beside.iter().filter(|file| file.is_file()).cloned());
+    let places = PLACES.iter().map(|place| project.join(place));
+    Ok(Belonging {
+        files: found.into_iter().collect(),
+        beside,
+        places: places.collect(),
+    })
+}
+
+/// A script that another one is made of.
+struct Part {
+    id: String,
+    path: Option<PathBuf>,
+}
+
+impl Part {
+    /// By which its tests are called.
+    fn name(&self) -> Option<String> {
+        match &self.path {
+            Some(path) => stem(path),
+            None => stem(Path::new(&format!(
+                "{}.rhai",
+                self.id.trim_end_matches(".rhai")
+            ))),
+        }
+    }
+}
+
+/// The script and all that it imports, by what tells them apart. What cannot be found is a matter
+/// of the check.
+fn parts(script: &Found, library: &Library) -> BTreeMap<String, Part> {
+    let mut parts = BTreeMap::new();
+    let path = script.path.as_deref().map(whole);
+    let first = match &path {
+        Some(path) => path.display().to_string(),
+        None => script.id.clone(),
     };
-    let mut names = BTreeSet::from([stem.clone()]);
-    let scripts = imports(project)?;
-    loop {
-        let before = names.len();
-        for (name, imported) in &scripts {
-            if imported.iter().any(|import| names.contains(import)) {
-                names.insert(name.clone());
+    let mut open = vec![(first, script.id.clone(), path, script.text.clone())];
+    while let Some((key, id, path, text)) = open.pop() {
+        if parts.contains_key(&key) {
+            continue;
+        }
+        for import in imported_by(&text) {
+            let key = identity(&import, path.as_deref());
+            if parts.contains_key(&key) {
+                continue;
+            }
+            let found = match import.strip_prefix("std/") {
+                Some(name) => library.find_std(name).ok().map(|(found, _)| found),
+                None => {
+                    let path = PathBuf::from(&key);
+                    let text = library::read(&path).ok().flatten();
+                    text.map(|text| Found {
+                        id: key.clone(),
+                        path: Some(path),
+                        text,
+                    })
+                }
+            };
+            if let Some(found) = found {
+                let path = found.path.as_deref().map(whole);
+                open.push((key, found.id, path, found.text));
             }
         }
-        if names.len() == before {
-            break;
-        }
+        parts.insert(key, Part { id, path });
     }
-    let mut tests = files(&[], project)?;
-    // A test beside the script itself, where the script is not in one of the usual directories.
-    let beside = script.with_file_name(format!("{stem}{ENDING}"));
-    if beside.is_file() && !tests.contains(&beside) {
-        tests.push(beside);
+    parts
+}
+
+/// What `import` means in a file: `std/NAME`, or the whole path of a file.
+fn identity(import: &str, importer: Option<&Path>) -> String {
+    if import.starts_with("std/") {
+        return import.to_owned();
     }
-    tests.retain(|test| {
-        let own = own_name(test);
-        own == stem
-            || test == script
-            || imported_by(test)
-                .iter()
-                .any(|import| names.contains(import))
-    });
-    Ok(tests)
+    let dir = importer.and_then(Path::parent).unwrap_or(Path::new(""));
+    let ending = if import.ends_with(".rhai") {
+        ""
+    } else {
+        ".rhai"
+    };
+    let path = dir.join(format!("{import}{ending}"));
+    whole(&path).display().to_string()
+}
+
+/// The path from the root, the same however one gets there.
+fn whole(path: &Path) -> PathBuf {
+    workstation::path::absolute(path)
 }
 
 /// `name` of `name.rhai` and of `name.test.rhai`.
@@ -87,37 +176,18 @@ fn stem(path: &Path) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn own_name(test: &Path) -> String {
-    stem(test).unwrap_or_default()
-}
-
-/// The scripts of the project, and what each imports, by their names.
-fn imports(project: &Path) -> Result<Vec<(String, Vec<String>)>, Failure> {
-    let mut scripts = Vec::new();
-    for place in PLACES {
-        let directory = project.join(place);
-        let Ok(entries) = std::fs::read_dir(&directory) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            if let Some(name) = stem(&path).filter(|_| !is_test(&path)) {
-                scripts.push((name, imported_by(&path)));
-            }
-        }
-    }
-    Ok(scripts)
-}
-
-/// The names that a script imports: what stands behind the last slash of each import.
-fn imported_by(path: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+/// What a script's imports name, where they stand at the beginning of a line.
+fn imported_by(text: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| line.trim_start().strip_prefix("import \""))
         .filter_map(|rest| rest.split('"').next())
-        .filter_map(|import| import.rsplit('/').next())
-        .map(|name| name.strip_suffix(".rhai").unwrap_or(name).to_owned())
+        .map(str::to_owned)
         .collect()
+}
+
+/// A file that cannot be read fails where it is run.
+fn text_of(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
 }
 
 fn is_test(path: &Path) -> bool {
@@ -189,24 +259,66 @@ mod tests {
     }
 
     #[test]
-    fn a_script_has_the_tests_of_its_name_and_of_what_imports_it() {
+    fn a_script_has_the_tests_of_itself_and_of_what_it_is_made_of() {
         let dir = project(&[
-            ("stdlib/low.rhai", ""),
-            ("stdlib/low.test.rhai", ""),
-            ("stdlib/flow.rhai", "import \"std/low\" as low;"),
-            ("stdlib/flow.test.rhai", "import \"std/flow\" as flow;"),
-            ("stdlib/other.test.rhai", "import \"std/other\" as other;"),
-            ("scripts/own.test.rhai", "  import \"./own\" as own;"),
+            (
+                "scripts/mine.rhai",
+                "import \"std/config\" as config;\nimport \"std/stage\" as stage;\nimport \"../lib/low\" as low;",
+            ),
+            ("lib/low.rhai", ""),
+            ("lib/low.test.rhai", "import \"./low\" as low;"),
+            ("stdlib/config.rhai", ""),
+            ("stdlib/config.test.rhai", ""),
+            (
+                "stdlib/agents.test.rhai",
+                "import \"std/agents\" as agents;",
+            ),
+            (
+                "tests/deep/flow.test.rhai",
+                "import \"std/stage\" as stage;",
+            ),
+            (
+                "tests/low_too.test.rhai",
+                "import \"../lib/low.rhai\" as low;",
+            ),
+            ("tests/stage.test.rhai", ""),
+            (
+                "tests/unrelated.test.rhai",
+                "import \"std/testing\" as testing;",
+            ),
         ]);
-        let root = dir.path();
-        let of = |name: &str| shown(belonging_to(&root.join(name), root).unwrap(), root);
+        let root = whole(dir.path());
+        let library = Library {
+            project: Some(root.clone()),
+            ..Library::default()
+        };
+        let of = |name: &str| {
+            let found = library
+                .find_script(root.join(name).to_str().unwrap())
+                .unwrap();
+            belonging_to(&found, &library).unwrap()
+        };
+        let mine = of("scripts/mine.rhai");
         assert_eq!(
-            of("stdlib/low.rhai"),
-            ["stdlib/flow.test.rhai", "stdlib/low.test.rhai"]
+            shown(mine.files, &root),
+            [
+                "lib/low.test.rhai",
+                "stdlib/config.test.rhai",
+                "tests/deep/flow.test.rhai",
+                "tests/low_too.test.rhai",
+                "tests/stage.test.rhai",
+            ]
         );
-        assert_eq!(of("stdlib/flow.rhai"), ["stdlib/flow.test.rhai"]);
-        assert_eq!(of("scripts/own.rhai"), ["scripts/own.test.rhai"]);
-        assert_eq!(of("scripts/nobody.rhai"), Vec::<String>::new());
-        assert_eq!(of("stdlib/flow.test.rhai"), ["stdlib/flow.test.rhai"]);
+        assert!(mine.beside.contains(&root.join("scripts/mine.test.rhai")));
+        assert_eq!(
+            shown(of("lib/low.rhai").files, &root),
+            ["lib/low.test.rhai", "tests/low_too.test.rhai"]
+        );
+        let built_in = library.find_script("stage").unwrap();
+        let found = shown(belonging_to(&built_in, &library).unwrap().files, &root);
+        assert!(
+            found.contains(&"tests/stage.test.rhai".to_owned()),
+            "{found:?}"
+        );
     }
 }

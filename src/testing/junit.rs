@@ -125,6 +125,7 @@ mod tests {
             report: "a\n<b>".into(),
             output: vec!["said".into()],
             heard: Vec::new(),
+            inputs: Default::default(),
         };
         let summary = Summary {
             tests: vec![

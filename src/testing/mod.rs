@@ -9,6 +9,6 @@ mod prepare;
 mod result;
 mod suite;
 
-pub use find::{belonging_to, files};
+pub use find::{Belonging, belonging_to, files};
 pub use result::{Outcome, Summary, Tested};
 pub use suite::{Options, Tell, list, run};

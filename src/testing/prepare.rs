@@ -9,6 +9,8 @@ use crate::engine::Host;
 use crate::engine::library::{self, Found};
 use crate::engine::raise::failure_of;
 use crate::explain::{RenderOptions, Severity, render, render_diagnostic, render_failure};
+use crate::replay;
+use crate::run::Inputs;
 
 use super::find::ENDING;
 
@@ -21,6 +23,8 @@ pub struct Prepared {
     pub found: Found,
     /// The functions that are tests, in the order of the file.
     pub tests: Vec<String>,
+    /// What they have read of this machine so far: the file, what it imports, its recording.
+    pub inputs: Inputs,
 }
 
 /// A file that cannot be run: why, and that as people read it.
@@ -33,6 +37,9 @@ pub fn prepare(file: &Path, host: &Host, look: RenderOptions) -> Result<Prepared
         Box::new((failure, text))
     };
     let id = file.display().to_string();
+    let inputs = host.session().run.inputs();
+    inputs.file(file);
+    inputs.file(&replay::path_of(file));
     let text = library::read(file).map_err(plain)?.ok_or_else(|| {
         plain(Failure::usage(
             "test.not_found",
@@ -74,6 +81,7 @@ pub fn prepare(file: &Path, host: &Host, look: RenderOptions) -> Result<Prepared
         file: file.to_path_buf(),
         found,
         tests,
+        inputs: inputs.clone(),
     })
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::diag::Failure;
 use crate::replay::Line;
+use crate::run::Inputs;
 
 /// How a test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -19,7 +20,7 @@ pub enum Outcome {
 }
 
 /// A test that was run, or the file that could not be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tested {
     pub file: PathBuf,
     /// The function; empty where the file itself is wrong.
@@ -34,6 +35,8 @@ pub struct Tested {
     pub output: Vec<String>,
     /// What real hosts and services answered, while recording.
     pub heard: Vec<Line>,
+    /// What the tests of its file have read of this machine; all of them share it.
+    pub inputs: Inputs,
 }
 
 impl Tested {
@@ -47,7 +50,7 @@ impl Tested {
 }
 
 /// Everything that was run, in the order of the files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Summary {
     pub tests: Vec<Tested>,
     pub took: Duration,

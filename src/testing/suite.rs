@@ -139,6 +139,7 @@ pub fn list(files: &[PathBuf], options: &Options, parent: &Run) -> (Vec<String>,
 fn prepared(file: &Path, options: &Options, parent: &Run) -> Result<Prepared, Box<Tested>> {
     let began = Instant::now();
     let run = Run::silent(Mode::Plan, parent.handle().clone());
+    let inputs = run.inputs().clone();
     let session = Session::new(run, Settings::default());
     let host = Host::new(REGISTRY, options.library.clone(), session, Box::new(|_| {}));
     prepare(file, &host, options.look).map_err(|refused| {
@@ -152,6 +153,7 @@ fn prepared(file: &Path, options: &Options, parent: &Run) -> Result<Prepared, Bo
             report,
             output: Vec::new(),
             heard: Vec::new(),
+            inputs,
         })
     })
 }

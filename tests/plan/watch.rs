@@ -155,6 +155,21 @@ fn three_edits(lab: &Lab, script: &Path) {
     assert!(planned.contains("plan: 1 to change"), "{planned}");
     assert!(!planned.contains("a-token-of-a-test"), "{planned}");
 
+    // A test that comes to be and fails: there is no plan until it is mended.
+    let test = script.with_file_name("mine.test.rhai");
+    fs::write(&test, "fn test_sum() { test::equal(1 + 1, 3); }\n").unwrap();
+    let failed = terminal.round(5);
+    assert!(failed.contains("found 2, wanted 3"), "{failed}");
+    assert!(failed.contains("tests: 1 failed, "), "{failed}");
+    assert!(!failed.contains("api.env"), "{failed}");
+    fs::write(&test, "fn test_sum() { test::equal(1 + 1, 2); }\n").unwrap();
+    let mended = terminal.round(6);
+    assert!(!mended.contains("failed,"), "{mended}");
+    assert!(mended.contains("passed, "), "{mended}");
+    assert!(mended.contains("plan: 1 to change"), "{mended}");
+    fs::remove_file(&test).unwrap();
+    terminal.round(7);
+
     terminal.press(&["C-c"]);
     terminal.wait_for("ended with 0");
 }

@@ -258,7 +258,11 @@ pub static MODULE: Module = Module {
             returns: "its path, a string",
             errors: &["fs.denied", "fs.full", "fs.failed"],
             example: "fs::temp_dir()",
-            body: |call| Ok(shown(&scratch(call).dir()?)),
+            body: |call| {
+                let dir = scratch(call).dir()?;
+                call.session.run.inputs().owns(&dir);
+                Ok(shown(&dir))
+            },
             ..Function::BASE
         },
         Function {
@@ -356,9 +360,7 @@ fn path_at(call: &Call, index: usize) -> Result<PathBuf, Raise> {
 /// A path that is read: the run depends on what is there.
 fn read_at(call: &Call, index: usize) -> Result<PathBuf, Raise> {
     let path = path_at(call, index)?;
-    if !is_scratch(call, &path) {
-        call.session.run.inputs().file(&path);
-    }
+    call.session.run.inputs().file(&path);
     Ok(path)
 }
 

@@ -1,11 +1,11 @@
 //! Commands on a host.
 
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rhai::{Dynamic, FnPtr};
 use secrecy::SecretString;
+use tokio::sync::mpsc;
 
 use crate::diag::Failure;
 use crate::engine::call::Call;
@@ -16,7 +16,7 @@ use crate::engine::ty::{self, Ty};
 use crate::files::command::CommandLine;
 use crate::files::last_lines;
 use crate::report::{Action, Event, HostOutput, Line, LineSplitter, Stream};
-use crate::ssh::{Asked, Exec, Finished, OutputStream, Stdin};
+use crate::ssh::{Asked, Exec, Finished, OutputStream, Piece, Stdin};
 
 use super::result::{Ended, RunResult};
 use super::{HostHandle, on_host};
@@ -88,7 +88,8 @@ pub const TRY_RUN: Function = Function {
 pub const STREAM: Function = Function {
     name: "stream",
     doc: "Runs a command like `run`, and shows its output line by line as it comes. A closure given as \
-          last argument gets each line instead.",
+          last argument gets each line instead, and holds the command up while it takes its time. Such a \
+          command has a connection to itself: four at once to one host, further ones wait for their turn.",
     params: &[
         Param::new(
             "command",
@@ -140,6 +141,9 @@ pub const SUDO: Function = Function {
     ..Function::BASE
 };
 
+/// How many packets of output may wait for a script that is slower than the command; 1 MiB at most.
+const AHEAD: usize = 32;
+
 /// What becomes of the output while the command runs.
 enum Show {
     /// Shown with `-v` only.
@@ -178,43 +182,41 @@ fn execute(
         }
     }
     let root = host.root || call.opt_bool("sudo") == Some(true);
-    let (lines, received) = match &show {
-        Show::To(_) => {
-            let (send, receive) = channel();
-            (Output::script(send), Some(receive))
-        }
-        Show::Quiet | Show::Live => {
-            let asked = matches!(show, Show::Live);
-            (Output::screen(call, host, asked), None)
-        }
-    };
-    let sink = lines.clone();
-    let work = async |remote: &crate::ssh::Host| {
+    let exec = |remote: &crate::ssh::Host| {
         let (command, head) = line.launch(&host.sudo_for(remote, root));
         let asked = Asked {
             command: line.shown(),
             stdin: line.stdin.clone(),
         };
-        let mut exec = Exec::new(command)
-            .asked(asked)
-            .on_output(move |stream, bytes| sink.take(stream, bytes));
-        if !head.is_empty() {
-            exec = exec.stdin(Stdin::Bytes(head));
+        let exec = Exec::new(command).asked(asked);
+        match head.is_empty() {
+            true => exec,
+            false => exec.stdin(Stdin::Bytes(head)),
         }
-        remote.exec(exec).await
     };
-    let bounded = || match (&show, received) {
-        (Show::To(callback), Some(received)) => {
-            with_callback(call, host, callback, (&lines, received), work)
+    let bounded = || match &show {
+        Show::To(callback) => {
+            let (send, pieces) = mpsc::channel(AHEAD);
+            let work = async |remote: &crate::ssh::Host| remote.exec_into(exec(remote), send).await;
+            with_callback(call, host, callback, pieces, work)
         }
-        _ => on_host(call, host, work),
+        Show::Quiet | Show::Live => {
+            let screen = Screen::new(call, host, matches!(show, Show::Live));
+            let sink = screen.clone();
+            let work = async |remote: &crate::ssh::Host| {
+                let see = move |stream, bytes: &[u8]| sink.take(stream, bytes);
+                remote.exec(exec(remote).on_output(see)).await
+            };
+            let finished = on_host(call, host, work)?;
+            screen.finish();
+            Ok(finished)
+        }
     };
     let began = std::time::Instant::now();
     let finished = match call.opt_duration("timeout") {
         Some(limit) => crate::engine::context::with_deadline(&shown, limit, bounded),
         None => bounded(),
     }?;
-    lines.finish();
     let took = began.elapsed().as_millis();
     match (finished.code, &finished.signal) {
         (Some(code), _) => {
@@ -238,33 +240,55 @@ fn execute(
 }
 
 /// Runs the command in the background and hands its lines to the script's closure, which must run
-/// on the script's own thread.
+/// on the script's own thread. While that takes its time, the command waits.
 fn with_callback(
     call: &Call,
     host: &HostHandle,
     callback: &FnPtr,
-    (lines, received): (&Output, Receiver<String>),
+    mut pieces: mpsc::Receiver<Piece>,
     work: impl AsyncFnOnce(&crate::ssh::Host) -> Result<Finished, crate::ssh::Error>,
 ) -> Result<Finished, Raise> {
     let mut work = std::pin::pin!(async {
         let remote = host.remote().await?;
         work(remote).await
     });
+    let (mut out, mut err) = (LineSplitter::default(), LineSplitter::default());
+    let mut done = None;
     loop {
-        // Lines come in bursts; a short wait between looks is nothing beside the wire.
-        let step = call.wait(async {
-            tokio::time::timeout(std::time::Duration::from_millis(20), &mut work).await
+        let piece = call.wait(async {
+            tokio::select! {
+                biased;
+                // Nothing comes any more once the work has ended and its pieces are taken.
+                piece = pieces.recv() => piece,
+                ended = &mut work, if done.is_none() => {
+                    done = Some(ended);
+                    pieces.recv().await
+                }
+            }
         })?;
-        if step.is_ok() {
-            lines.finish();
+        let mut lines = Vec::new();
+        let mut take = |line: Line| lines.push(line.text);
+        let all = piece.is_none();
+        match piece {
+            Some((OutputStream::Stdout, bytes)) => out.push(&bytes, &mut take),
+            Some((OutputStream::Stderr, bytes)) => err.push(&bytes, &mut take),
+            None => {
+                out.finish(&mut take);
+                err.finish(&mut take);
+            }
         }
-        while let Ok(line) = received.try_recv() {
+        for line in lines {
             let _what_it_returns = call.invoke(callback, (line,))?;
         }
-        if let Ok(done) = step {
-            return done.map_err(|error| Failure::from(error).host(host.name()).into());
+        if all {
+            break;
         }
     }
+    let done = match done {
+        Some(done) => done,
+        None => call.wait(work)?,
+    };
+    done.map_err(|error| Failure::from(error).host(host.name()).into())
 }
 
 fn succeeded(
@@ -336,24 +360,12 @@ fn command_line(call: &Call) -> Result<CommandLine, Raise> {
     })
 }
 
-/// Where the lines go; shared with the connection's task.
+/// Where lines are shown; shared with the connection's task.
 #[derive(Clone)]
-struct Output(Arc<Mutex<Ends>>);
+struct Screen(Arc<Mutex<(HostOutput, HostOutput)>>);
 
-enum Ends {
-    Screen {
-        out: HostOutput,
-        err: HostOutput,
-    },
-    Script {
-        out: LineSplitter,
-        err: LineSplitter,
-        send: std::sync::mpsc::Sender<String>,
-    },
-}
-
-impl Output {
-    fn screen(call: &Call, host: &HostHandle, asked: bool) -> Output {
+impl Screen {
+    fn new(call: &Call, host: &HostHandle, asked: bool) -> Screen {
         let reporter = call.session.run.reporter();
         let end = |stream| {
             reporter
@@ -361,55 +373,23 @@ impl Output {
                 .asked(asked)
                 .step(Context::step())
         };
-        Output(Arc::new(Mutex::new(Ends::Screen {
-            out: end(Stream::Stdout),
-            err: end(Stream::Stderr),
-        })))
-    }
-
-    fn script(send: std::sync::mpsc::Sender<String>) -> Output {
-        let ends = Ends::Script {
-            out: LineSplitter::default(),
-            err: LineSplitter::default(),
-            send,
-        };
-        Output(Arc::new(Mutex::new(ends)))
+        Screen(Arc::new(Mutex::new((
+            end(Stream::Stdout),
+            end(Stream::Stderr),
+        ))))
     }
 
     fn take(&self, stream: OutputStream, bytes: &[u8]) {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Ends::Screen { out, err } => match stream {
-                OutputStream::Stdout => out.write(bytes),
-                OutputStream::Stderr => err.write(bytes),
-            },
-            Ends::Script { out, err, send } => {
-                let lines = if stream == OutputStream::Stdout {
-                    out
-                } else {
-                    err
-                };
-                lines.push(bytes, |line| deliver(send, line));
-            }
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match stream {
+            OutputStream::Stdout => ends.0.write(bytes),
+            OutputStream::Stderr => ends.1.write(bytes),
         }
     }
 
     fn finish(&self) {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Ends::Screen { out, err } => {
-                out.finish();
-                err.finish();
-            }
-            Ends::Script { out, err, send } => {
-                out.finish(|line| deliver(send, line));
-                err.finish(|line| deliver(send, line));
-            }
-        }
-    }
-}
-
-/// A script that has stopped listening misses lines, and that is its choice.
-fn deliver(send: &std::sync::mpsc::Sender<String>, line: Line) {
-    if send.send(line.text).is_err() {
-        tracing::debug!("nobody takes the lines of a command any more");
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.0.finish();
+        ends.1.finish();
     }
 }

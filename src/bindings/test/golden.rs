@@ -20,6 +20,7 @@ pub fn golden(call: &mut Call) -> Result<Dynamic, Raise> {
     }
     let found = compare::text(call.value(1)?);
     let path = stage.golden(&name);
+    call.session.run.inputs().file(&path);
     let shown = path.display();
     let failed = |what: &str, error: io::Error| {
         Failure::new("test.golden", format!("cannot {what} `{shown}`")).cause(error.to_string())

@@ -24,6 +24,12 @@ impl<'a> Walk<'a> {
         let name = format!("{owner}{}", function.name);
         let options = options_index(function, args);
         let taken = positional(function, args, options);
+        // Of two closures it is the first that does the work: `task::cleanup`.
+        let body = taken
+            .iter()
+            .find(|(param, _)| matches!(param.ty, Ty::Callback(_)))
+            .map(|(_, value)| *value);
+        let is_body = |arg: &Expr| body.is_some_and(|body| std::ptr::eq(arg, body));
         let mut shapes = Vec::new();
         let mut closure_returns = Shape::any();
         for (index, arg) in args.iter().enumerate() {
@@ -32,13 +38,15 @@ impl<'a> Walk<'a> {
                 Some((closure, captured, _)) => {
                     let given = callback(&name, &shapes);
                     let shape = self.closure(closure, captured, &given);
-                    closure_returns = shape.returns();
+                    if is_body(arg) {
+                        closure_returns = shape.returns();
+                    }
                     shape
                 }
                 None => self.value(arg),
             };
             // A closure that came from elsewhere.
-            if closure.is_none() && shape.is_only(Kinds::CLOSURE) {
+            if closure.is_none() && is_body(arg) && shape.is_only(Kinds::CLOSURE) {
                 closure_returns = shape.returns();
             }
             shapes.push(shape);

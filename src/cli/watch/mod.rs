@@ -1,9 +1,10 @@
 //! `e2bscript watch SCRIPT`: on every save what is wrong with the script, or what it would change.
 //!
-//! The process stays, and with it the connections; all else is made anew for each round, so that nothing
-//! of a round can be wrong in the next.
+//! The process stays, and with it the connections and what is known of tests that passed; all else is made
+//! anew for each round, so that nothing of a round can be wrong in the next.
 
 mod apply;
+mod matching;
 mod round;
 mod saves;
 
@@ -22,6 +23,7 @@ use crate::report::{ConsoleOptions, Level, Reporter, Shown};
 use crate::run::Inputs;
 use crate::workstation::Terminal;
 
+use matching::Passed;
 use round::Round;
 use saves::{Saves, Stops};
 
@@ -32,6 +34,7 @@ struct Watch<'a> {
     stops: Stops,
     /// What the last plan that came to its end showed.
     before: Option<Arc<Vec<Shown>>>,
+    passed: Passed,
 }
 
 /// What the rounds of a watch share.
@@ -114,6 +117,7 @@ fn begin<'a>(
         saves,
         stops,
         before: None,
+        passed: Passed::default(),
     })
 }
 

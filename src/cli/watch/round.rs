@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::check::verdict;
 use super::super::run::{Start, Started, look, perform, prepare, refuse, settings, told};
+use super::matching::FAILED;
 use super::{Bench, Interrupted, Watch};
 use crate::diag::{Class, Failure};
 use crate::engine::Session;
@@ -33,6 +34,7 @@ impl Watch<'_> {
     pub fn round(&mut self, saved: Instant) -> Result<Round, u8> {
         let started = self.start(Mode::Plan)?;
         let run = started.run.clone();
+        let mut passed = std::mem::take(&mut self.passed);
         let (result, interrupted) = self.follow(&started, true, |bench, session| {
             let (host, found) = prepare(bench.args, session)?;
             let verdict = verdict(&host, &found, look(bench.args, &run));
@@ -49,11 +51,13 @@ impl Watch<'_> {
                 format!("check: {} ({took} ms)", verdict.summary),
             );
             reporter.flush();
-            match failure {
-                Some(failure) => Err(failure),
-                None => perform(bench.args, &host, &found),
+            if let Some(failure) = failure {
+                return Err(failure);
             }
+            passed.test(bench, &run, &found)?;
+            perform(bench.args, &host, &found)
         });
+        self.passed = passed;
         started.finish(&result);
         self.bench.talk.mask_as(run.reporter());
         let done = result.is_ok() && interrupted.is_none();
@@ -130,7 +134,10 @@ impl Watch<'_> {
     }
 }
 
-/// Whether it was a connection that failed, here or on one of several hosts.
+/// Whether it was a connection that failed, here or on one of several hosts; those of tests are none.
 fn of_connection(failure: &Failure) -> bool {
+    if failure.kind == FAILED {
+        return false;
+    }
     failure.kind.starts_with("ssh.") || failure.failures.iter().any(of_connection)
 }
