@@ -11,6 +11,7 @@ use clap::CommandFactory;
 use super::args::{Cli, Kind, kind_of};
 use super::declared::declared;
 use super::run::{env, library};
+use super::settings::{ENV_FILE, Settings, key::Key};
 use crate::args::{Argument, Declaration};
 use crate::bindings::REGISTRY;
 use crate::engine::library::{Library, SCRIPTS};
@@ -94,7 +95,11 @@ impl<'a> Scene<'a> {
 
     fn look(&mut self, words: &'a [String]) {
         for word in words {
-            if self.pending.take().is_some() {
+            if let Some(option) = self.pending.take() {
+                // The words behind it are the script's.
+                if option.get_id() == "code" {
+                    self.script = Some((word, Vec::new()));
+                }
                 continue;
             }
             if let Some((_, own)) = &mut self.script {
@@ -242,7 +247,7 @@ impl<'a> Scene<'a> {
                 self.scripts(to);
                 to.files = true;
             }
-            "timeout" => {}
+            "timeout" | "code" => {}
             _ => to.files = true,
         }
     }
@@ -335,7 +340,12 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        env("E2BSCRIPT_ENV_FILE").map_or_else(|| PathBuf::from("deploy.env"), PathBuf::from)
+        let settings = Settings::read().unwrap_or_default();
+        let configured = || settings.text(Key::EnvFile).map(str::to_owned);
+        let file = env(ENV_FILE)
+            .filter(|file| !file.is_empty())
+            .or_else(configured);
+        file.map_or_else(|| PathBuf::from("deploy.env"), PathBuf::from)
     }
 
     /// The names that `std/cluster` gives the hosts.

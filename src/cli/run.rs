@@ -71,6 +71,7 @@ pub(super) fn settings(args: &RunArgs) -> Settings {
     Settings {
         accept_new_host_keys: args.accept_new_host_keys,
         ssh_config: args.ssh_config.clone(),
+        variables: args.kept.variables.clone(),
         ..Settings::default()
     }
 }
@@ -137,7 +138,7 @@ impl<'a> Start<'a> {
         if self.journal {
             let (opened, events) = open_journal(&id)?;
             builder = builder.sink(Box::new(events));
-            journal = Some(opened);
+            journal = Some(opened.keep_runs(args.kept.runs.unwrap_or(journal::KEEP)));
         }
         let options = RunOptions {
             script: self.script.to_owned(),
@@ -198,12 +199,17 @@ pub(super) fn prepare(
 ) -> Result<(Host, Found), Box<Failure>> {
     let run = &session.run;
     let library = library(&args.std_dirs);
-    for candidate in library.script_candidates(&session.script) {
-        run.inputs().file(&candidate);
-    }
-    let found = library
-        .find_script(&session.script)
-        .map_err(|failure| report(run, failure, look(args, run)))?;
+    let found = match &args.given {
+        Some(found) => found.clone(),
+        None => {
+            for candidate in library.script_candidates(&session.script) {
+                run.inputs().file(&candidate);
+            }
+            library
+                .find_script(&session.script)
+                .map_err(|failure| report(run, failure, look(args, run)))?
+        }
+    };
     let reporter = run.reporter().clone();
     let announce = Box::new(move |change: &Override| {
         reporter.emit(Event::Override {
@@ -301,14 +307,19 @@ pub(super) fn look(args: &RunArgs, run: &Run) -> RenderOptions {
 /// The search path as seen from the current directory.
 pub fn library(std_dirs: &[PathBuf]) -> Library {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let config = env("XDG_CONFIG_HOME")
-        .filter(|dir| !dir.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".config")));
-    Library::discover(std_dirs.to_vec(), &cwd, config)
+    let home = std::env::home_dir();
+    Library::discover(std_dirs.to_vec(), &cwd, home.as_deref(), config_home())
 }
 
-pub(super) fn console(args: &RunArgs) -> ConsoleOptions {
+/// Where the user's configuration is.
+pub(super) fn config_home() -> Option<PathBuf> {
+    env("XDG_CONFIG_HOME")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".config")))
+}
+
+pub fn console(args: &RunArgs) -> ConsoleOptions {
     let verbosity = Verbosity::from_flags(args.quiet, args.verbose);
     let console = ConsoleOptions::detect(args.color_choice(), verbosity);
     ConsoleOptions {

@@ -77,7 +77,7 @@ fn start(
                     .help("run with `--no-history` to keep no record")
             })?;
         builder = builder.sink(Box::new(events));
-        kept = Some(journal);
+        kept = Some(journal.keep_runs(args.kept.runs.unwrap_or(journal::KEEP)));
     }
     let options = RunOptions {
         script: "repl".to_owned(),
@@ -96,6 +96,7 @@ fn converse(args: &ReplArgs, run: &Run) -> Result<u8, Failure> {
     let settings = Settings {
         accept_new_host_keys: args.accept_new_host_keys,
         ssh_config: args.ssh_config.clone(),
+        variables: args.kept.variables.clone(),
         ..Settings::default()
     };
     let session = Session::new(run.clone(), settings);
