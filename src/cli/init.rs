@@ -133,9 +133,9 @@ fn said(dir: &Path, made: &[&str], left: &[&str]) -> String {
         text.push_str(&format!("  cd {}\n", dir.display()));
     }
     text.push_str(
-        "  e2bscript configure.rhai          # random secrets, values of the stacks' outputs (base.json cluster.json), what is missing\n  \
-           e2bscript doctor.rhai             # whether this machine can work on the cluster\n  \
-           e2bscript deploy.rhai --plan      # what a deployment would change\n",
+        "  e2bscript configure.rhai        # fill in deploy.env: secrets, outputs of the stacks; says what is missing\n  \
+           e2bscript doctor.rhai           # can this machine work on the cluster?\n  \
+           e2bscript deploy.rhai --plan    # what a deployment would change\n",
     );
     text
 }
