@@ -1,9 +1,11 @@
 //! Scripts that are no file: `-e CODE`, standard input, a shell's `<(…)`, and a file that begins with `#!`.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
-use crate::{Ran, ran};
+use crate::{Ran, command, ran};
 
 fn e2bscript(words: &[&str], input: &str) -> Ran {
     let dir = tempfile::tempdir().unwrap();
@@ -156,6 +158,32 @@ fn a_question_does_not_read_the_script() {
         "{}",
         ran.err
     );
+}
+
+/// On the terminal that `script` of util-linux makes.
+#[test]
+fn a_question_is_answered_on_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "let name = prompt::ask(\"Name\");\n`hello ${name}`\n";
+    fs::write(dir.path().join("ask.rhai"), text).unwrap();
+    let words = ["-qec", "e2bscript --no-journal - < ask.rhai", "/dev/null"];
+    let mut command = command(dir.path(), "script", &words);
+    command.env_remove("CI").env("TERM", "xterm");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("Name: ") {
+        let mut chunk = [0; 256];
+        let count = screen.read(&mut chunk).unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&chunk[..count]);
+    }
+    keyboard.write_all(b"me\n").unwrap();
+    screen.read_to_end(&mut seen).unwrap();
+    assert!(child.wait().unwrap().success());
+    let seen = String::from_utf8_lossy(&seen);
+    assert!(seen.contains("hello me"), "{seen}");
 }
 
 #[test]
