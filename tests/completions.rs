@@ -90,7 +90,10 @@ fn what_can_stand_there_is_offered() {
         (vec!["def"], vec!["definitions", ":"]),
         (vec!["min"], vec!["mine.rhai", ":"]),
         (vec!["std", "update", "--base", ""], vec![":"]),
-        (vec!["init.rhai", ""], vec![":"]),
+        (vec!["configure.rhai", ""], vec![":"]),
+        (vec!["init", ""], vec![":"]),
+        (vec!["config", "s"], vec!["show"]),
+        (vec!["-e", "1", ""], vec![":"]),
         (vec!["--timeout", ""], vec![]),
     ] {
         assert_eq!(candidates(dir.path(), &words), wanted, "{words:?}");

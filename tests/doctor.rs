@@ -28,7 +28,7 @@ fn a_configuration_that_is_not_there_is_said_with_how_to_make_one() {
     let home = tempfile::tempdir().unwrap();
     let said = doctor(home.path());
     assert!(said.contains("`deploy.env` is not there"), "{said}");
-    assert!(said.contains("e2bscript init.rhai"), "{said}");
+    assert!(said.contains("`e2bscript init`"), "{said}");
 }
 
 #[test]

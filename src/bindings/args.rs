@@ -86,12 +86,8 @@ pub static MODULE: Module = Module {
 fn parse(call: &mut Call) -> Result<Dynamic, Raise> {
     let declaration = declaration(&call.map(0)?)?;
     let command = format!("e2bscript {}", call.session.script);
-    let inputs = call.session.run.inputs();
-    let environment = |name: &str| {
-        let value = std::env::var(name).ok();
-        inputs.variable(name, value.as_deref());
-        value.filter(|text| !text.is_empty())
-    };
+    let session = &call.session;
+    let environment = |name: &str| session.variable(name).filter(|text| !text.is_empty());
     match declaration.parse(&call.session.args, environment) {
         Ok(Parsed::Values(values)) => {
             let values = values.into_iter();

@@ -91,7 +91,7 @@ pub static MODULE: Module = Module {
             example: "env::get(\"PATH\")",
             body: |call| {
                 let name = call.string(0)?;
-                let value = variable(call, &name);
+                let value = call.session.variable(&name);
                 Ok(value.ok_or_else(|| missing(&name))?.into())
             },
             ..Function::BASE
@@ -102,7 +102,10 @@ pub static MODULE: Module = Module {
             params: &[NAME],
             returns: "a string, or `()`",
             example: "env::find(\"NO_SUCH_VARIABLE\")",
-            body: |call| Ok(variable(call, &call.string(0)?).map_or(Dynamic::UNIT, Dynamic::from)),
+            body: |call| {
+                let value = call.session.variable(&call.string(0)?);
+                Ok(value.map_or(Dynamic::UNIT, Dynamic::from))
+            },
             ..Function::BASE
         },
         Function {
@@ -170,14 +173,6 @@ pub static MODULE: Module = Module {
     ],
     types: &[],
 };
-
-/// A variable of the environment, noted among what the run reads. Any of them may be a secret.
-fn variable(call: &Call, name: &str) -> Option<String> {
-    let value = std::env::var(name).ok();
-    let inputs = call.session.run.inputs();
-    inputs.variable(name, value.as_deref());
-    value
-}
 
 /// A variable of the environment that is not there.
 pub(super) fn missing(name: &str) -> Failure {

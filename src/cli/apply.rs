@@ -19,6 +19,7 @@ pub fn apply(args: &ApplyArgs) -> u8 {
         stats: args.stats,
         yes: args.yes,
         no_journal: args.no_journal,
+        kept: args.kept.clone(),
         ..RunArgs::default()
     };
     let console = console(&asked);

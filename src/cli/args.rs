@@ -4,8 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
+use super::help;
+use super::settings::Kept;
+use crate::engine::library::Found;
 use crate::report::ColorChoice;
 
 /// Deploy and operate a self-hosted E2B sandbox platform with editable scripts.
@@ -13,7 +18,7 @@ use crate::report::ColorChoice;
 #[command(
     name = "e2bscript",
     version,
-    override_usage = "e2bscript [OPTIONS] SCRIPT [SCRIPT ARGUMENTS]\n       e2bscript COMMAND",
+    override_usage = "e2bscript [OPTIONS] SCRIPT [SCRIPT ARGUMENTS]\n       e2bscript [OPTIONS] -e CODE [SCRIPT ARGUMENTS]\n       e2bscript COMMAND",
     after_help = "Options may stand before or behind the script's name; what is none of the above is the script's.\n\
                   `e2bscript SCRIPT --help` shows the script's own arguments.\n\n\
                   Exit codes: 0 ok, 1 script failed, 2 usage or configuration, 3 check failed, 4 some hosts failed,\n\
@@ -27,9 +32,13 @@ pub struct Cli {
     #[command(flatten)]
     pub options: RunArgs,
 
-    /// Script to run: a file, or the name of one in `scripts/` or built in.
+    /// Script to run: a file, the name of one in `scripts/` or built in, or - for standard input.
     #[arg(value_name = "SCRIPT")]
     pub script: Option<String>,
+
+    /// Run this code instead of a script from a file.
+    #[arg(short = 'e', value_name = "CODE", allow_hyphen_values = true)]
+    pub code: Option<String>,
 
     /// What belongs to the script; filled by [`split`], never by clap.
     #[arg(skip)]
@@ -118,6 +127,13 @@ pub struct RunArgs {
     /// Keep no record of the run.
     #[arg(long)]
     pub no_journal: bool,
+
+    /// The script itself, where it is no file.
+    #[arg(skip)]
+    pub given: Option<Found>,
+
+    #[arg(skip)]
+    pub kept: Kept,
 }
 
 /// `--color`.
@@ -131,6 +147,10 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a project: a configuration to fill in, a deployment with hooks, tests of them.
+    Init(InitArgs),
+    /// See the settings in force: of `e2bscript.toml`, the environment and the command line.
+    Config(ConfigArgs),
     /// Check and plan a script again whenever a file that it reads is saved.
     Watch(WatchArgs),
     /// Run a script as a saved plan shows it.
@@ -175,6 +195,34 @@ pub struct CompleteArgs {
     /// The words so far, the program's name first, the word to complete last.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Where; it is made if it is not there.
+    #[arg(default_value = ".")]
+    pub directory: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting with the value that holds.
+    Show(Box<ConfigShowArgs>),
+}
+
+#[derive(Args, Debug)]
+pub struct ConfigShowArgs {
+    /// Say where each value came from.
+    #[arg(long)]
+    pub origin: bool,
+    #[command(flatten)]
+    pub options: RunArgs,
 }
 
 #[derive(Args, Debug)]
@@ -223,6 +271,8 @@ pub struct ReplArgs {
     /// Keep no history of what is typed, and no record of the run.
     #[arg(long)]
     pub no_history: bool,
+    #[arg(skip)]
+    pub kept: Kept,
 }
 
 #[derive(Args, Debug)]
@@ -307,6 +357,8 @@ pub struct ApplyArgs {
     /// Keep no record of the run.
     #[arg(long)]
     pub no_journal: bool,
+    #[arg(skip)]
+    pub kept: Kept,
 }
 
 #[derive(Args, Debug)]
@@ -381,6 +433,8 @@ pub struct TestArgs {
     /// When to use colour.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub color: Color,
+    #[arg(skip)]
+    pub kept: Kept,
 }
 
 #[derive(Args, Debug)]
@@ -473,13 +527,46 @@ impl From<Color> for ColorChoice {
     }
 }
 
+/// A command line that was understood.
+#[derive(Debug)]
+pub struct Line {
+    /// Those words that are not the script's.
+    pub words: Vec<OsString>,
+    pub matches: ArgMatches,
+    pub cli: Cli,
+}
+
+impl Line {
+    /// Understands words as `command` defines them.
+    pub fn of(
+        mut command: clap::Command,
+        words: Vec<OsString>,
+        script_args: Vec<String>,
+    ) -> Result<Line, clap::Error> {
+        let matches = command.try_get_matches_from_mut(&words)?;
+        let mut cli =
+            Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        cli.script_args = script_args;
+        Ok(Line {
+            words,
+            matches,
+            cli,
+        })
+    }
+}
+
+/// The definition of the command line.
+pub fn define() -> clap::Command {
+    let command = Cli::command();
+    let screen = help::screen(&command);
+    command.override_help(screen)
+}
+
 /// Parses the command line. Options of `e2bscript` may stand anywhere before `--`; the first word
 /// that is none names the script, and all that is left is the script's.
-pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Line, clap::Error> {
     let (own, script_args) = split(argv.into_iter().collect());
-    let mut cli = Cli::try_parse_from(own)?;
-    cli.script_args = script_args;
-    Ok(cli)
+    Line::of(define(), own, script_args)
 }
 
 fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
@@ -502,6 +589,13 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
                 own.push(word);
                 own.extend(words.next());
             }
+            Kind::Code => {
+                script_seen = true;
+                own.push(word);
+                if text == "-e" {
+                    own.extend(words.next());
+                }
+            }
             // Its command line is that of a run.
             Kind::Command if text == "watch" => own.insert(1, word),
             Kind::Command => {
@@ -523,6 +617,8 @@ fn split(argv: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
 pub(super) enum Kind {
     Own,
     OwnWithValue,
+    /// `-e`, which stands for the script's name.
+    Code,
     Command,
     Script,
     Rest,
@@ -538,6 +634,9 @@ pub(super) fn kind_of(command: &clap::Command, word: &str, script_seen: bool) ->
     }
     if script_seen && matches!(word, "-h" | "--help" | "-V" | "--version") {
         return Kind::Rest;
+    }
+    if word.starts_with("-e") {
+        return if script_seen { Kind::Rest } else { Kind::Code };
     }
     let (name, has_value) = match word.split_once('=') {
         Some((name, _)) => (name, true),
@@ -580,7 +679,7 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Cli {
-        parse(line.split(' ').map(OsString::from)).unwrap()
+        parse(line.split(' ').map(OsString::from)).unwrap().cli
     }
 
     #[test]
@@ -619,6 +718,31 @@ mod tests {
         assert_eq!(watch.options.limit, ["api-1"]);
         assert_eq!(cli.script_args, ["--only", "api"]);
         assert!(parsed("e2bscript deploy.rhai --watch").options.watch);
+    }
+
+    #[test]
+    fn code_stands_for_the_script() {
+        let words = [
+            "e2bscript",
+            "-n",
+            "-e",
+            "-1",
+            "check",
+            "--limit",
+            "api-1",
+            "-e",
+        ];
+        let cli = parse(words.map(OsString::from)).unwrap().cli;
+        assert_eq!(cli.code.as_deref(), Some("-1"));
+        assert!(cli.options.plan && cli.script.is_none());
+        assert_eq!(cli.options.limit, ["api-1"]);
+        assert_eq!(cli.script_args, ["check", "-e"]);
+        assert_eq!(
+            parsed("e2bscript -eprint(1)").code.as_deref(),
+            Some("print(1)")
+        );
+        assert_eq!(parsed("e2bscript x -e").script_args, ["-e"]);
+        assert!(parse(["e2bscript", "-e"].map(OsString::from)).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::report::{ColorChoice, Level, Mode, Reporter, width_of};
 use crate::run::Run;
 
 use super::args::{CheckArgs, MessageFormat};
+use super::given;
 use super::run::{env, library, refuse};
 
 /// Stack of a thread that checks: the walk through a script recurses as deep as its expressions.
@@ -104,7 +105,10 @@ fn each(host: &Host, scripts: &[Found]) -> Vec<Vec<Finding>> {
 
 fn scripts(files: &[String], library: &Library) -> Result<Vec<Found>, Failure> {
     if !files.is_empty() {
-        return files.iter().map(|name| library.find_script(name)).collect();
+        return files
+            .iter()
+            .map(|name| given::find(library, name))
+            .collect();
     }
     let modules = library.std_names().into_iter();
     let modules = modules.map(|name| library.find_std(&name).map(|(found, _)| found));

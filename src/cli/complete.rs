@@ -12,6 +12,7 @@ use super::args::{Cli, Kind, kind_of};
 use super::declared::declared;
 use super::run::{env, library};
 use super::runs::{command, history, outcome, when};
+use super::settings::{ENV_FILE, Settings, key::Key};
 use crate::args::{Argument, Declaration};
 use crate::bindings::REGISTRY;
 use crate::engine::library::{Library, SCRIPTS};
@@ -96,7 +97,11 @@ impl<'a> Scene<'a> {
 
     fn look(&mut self, words: &'a [String]) {
         for word in words {
-            if self.pending.take().is_some() {
+            if let Some(option) = self.pending.take() {
+                // The words behind it are the script's.
+                if option.get_id() == "code" {
+                    self.script = Some((word, Vec::new()));
+                }
                 continue;
             }
             if let Some((_, own)) = &mut self.script {
@@ -251,7 +256,7 @@ impl<'a> Scene<'a> {
                     to.add(past.file.id.as_str(), about);
                 }
             }
-            "timeout" | "last" => {}
+            "timeout" | "last" | "code" => {}
             _ => to.files = true,
         }
     }
@@ -344,7 +349,12 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        env("E2BSCRIPT_ENV_FILE").map_or_else(|| PathBuf::from("deploy.env"), PathBuf::from)
+        let settings = Settings::read().unwrap_or_default();
+        let configured = || settings.text(Key::EnvFile).map(str::to_owned);
+        let file = env(ENV_FILE)
+            .filter(|file| !file.is_empty())
+            .or_else(configured);
+        file.map_or_else(|| PathBuf::from("deploy.env"), PathBuf::from)
     }
 
     /// The names that `std/cluster` gives the hosts.

@@ -73,6 +73,7 @@ pub(super) fn settings(args: &RunArgs) -> Settings {
     Settings {
         accept_new_host_keys: args.accept_new_host_keys,
         ssh_config: args.ssh_config.clone(),
+        variables: args.kept.variables.clone(),
         ..Settings::default()
     }
 }
@@ -137,7 +138,7 @@ impl<'a> Start<'a> {
         builder = builder.sink(Box::new(changes.clone()) as Box<dyn LineSink>);
         let mut journal = None;
         if self.journal {
-            let (sinks, opened) = keep(builder, &id, "--no-journal")?;
+            let (sinks, opened) = keep(builder, &id, "--no-journal", args.kept.runs)?;
             builder = sinks;
             journal = Some(opened);
         }
@@ -172,11 +173,13 @@ impl Started {
     }
 }
 
-/// Keeps a record of the run: its events and its log. `without` is the option that does without.
+/// Keeps a record of the run: its events and its log. `without` is the option that does without, `most`
+/// how many runs are kept.
 pub(super) fn keep(
     builder: ReporterBuilder,
     id: &RunId,
     without: &str,
+    most: Option<usize>,
 ) -> Result<(ReporterBuilder, Journal), Failure> {
     let opened = journal::state_home(env).and_then(|home| {
         let (journal, events) = Journal::create(&home, id)?;
@@ -189,7 +192,7 @@ pub(super) fn keep(
             .help(format!("run with `{without}` to keep no record of the run"))
     })?;
     let builder = builder.sink(Box::new(events)).sink(Box::new(log));
-    Ok((builder, journal))
+    Ok((builder, journal.keep_runs(most.unwrap_or(journal::KEEP))))
 }
 
 /// Checks and runs the script. The failure is reported here, where the script's lines are known.
@@ -212,12 +215,17 @@ pub(super) fn prepare(
 ) -> Result<(Host, Found), Box<Failure>> {
     let run = &session.run;
     let library = library(&args.std_dirs);
-    for candidate in library.script_candidates(&session.script) {
-        run.inputs().file(&candidate);
-    }
-    let found = library
-        .find_script(&session.script)
-        .map_err(|failure| report(run, failure, look(args, run)))?;
+    let found = match &args.given {
+        Some(found) => found.clone(),
+        None => {
+            for candidate in library.script_candidates(&session.script) {
+                run.inputs().file(&candidate);
+            }
+            library
+                .find_script(&session.script)
+                .map_err(|failure| report(run, failure, look(args, run)))?
+        }
+    };
     let reporter = run.reporter().clone();
     let announce = Box::new(move |change: &Override| {
         reporter.emit(Event::Override {
@@ -317,14 +325,19 @@ pub(super) fn look(args: &RunArgs, run: &Run) -> RenderOptions {
 /// The search path as seen from the current directory.
 pub fn library(std_dirs: &[PathBuf]) -> Library {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-    let config = env("XDG_CONFIG_HOME")
-        .filter(|dir| !dir.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".config")));
-    Library::discover(std_dirs.to_vec(), &cwd, config)
+    let home = std::env::home_dir();
+    Library::discover(std_dirs.to_vec(), &cwd, home.as_deref(), config_home())
 }
 
-pub(super) fn console(args: &RunArgs) -> ConsoleOptions {
+/// Where the user's configuration is.
+pub(super) fn config_home() -> Option<PathBuf> {
+    env("XDG_CONFIG_HOME")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".config")))
+}
+
+pub fn console(args: &RunArgs) -> ConsoleOptions {
     let verbosity = Verbosity::from_flags(args.quiet, args.verbose);
     let console = ConsoleOptions::detect(args.color_choice(), verbosity);
     ConsoleOptions {

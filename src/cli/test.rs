@@ -99,6 +99,7 @@ fn options(args: &TestArgs, library: Library) -> Options {
         timeout: args.timeout.unwrap_or(usual.timeout),
         update: args.update,
         record: args.record,
+        variables: args.kept.variables.clone(),
         look: RenderOptions {
             color: ColorChoice::from(args.color).resolve(terminal, env),
             width: width_of(io::stdout()).map_or(usual.look.width, usize::from),

@@ -26,7 +26,7 @@ macro_rules! embed {
 pub static STDLIB: &[Embedded] = embed!("stdlib": "agent_access", "agent_files", "agent_nodes", "agents", "artifacts", "check", "check_agents", "check_ports", "check_services", "checklist", "cluster", "config", "credentials", "database", "doctor", "env_files", "keys", "network", "operations", "platform", "sandboxes", "seed", "services", "snapshot", "stacks", "stage", "template_files", "templates", "testing", "tunnel", "validate");
 
 /// What operators run, found by name when there is no such file on disk.
-pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "build-logs", "check-cluster", "checklist", "configure", "create-template", "db-shell", "db-status", "deploy", "deploy-services", "doctor", "export-api-creds", "generate-snapshot", "init", "list-templates", "logs", "package", "restart", "rollback", "run-init-db", "sandboxes", "seed-template-image", "stage", "status", "tunnel", "validate-api");
+pub static SCRIPTS: &[Embedded] = embed!("scripts": "agents", "build-logs", "check-cluster", "checklist", "configure", "create-template", "db-shell", "db-status", "deploy", "deploy-services", "doctor", "export-api-creds", "generate-snapshot", "list-templates", "logs", "package", "restart", "rollback", "run-init-db", "sandboxes", "seed-template-image", "stage", "status", "tunnel", "validate-api");
 
 /// The standard modules of one version of the program.
 #[derive(Clone, Copy)]
@@ -43,6 +43,20 @@ impl Default for Edition {
             modules: STDLIB,
         }
     }
+}
+
+/// The file that marks a project, and holds its settings.
+pub const PROJECT_FILE: &str = "e2bscript.toml";
+
+/// The nearest directory upwards from `cwd` that has an `e2bscript.toml`. What lies above the home
+/// directory is not the project of anything in it.
+pub fn project(cwd: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    let above_home = |dir: &&Path| home.is_some_and(|home| home != *dir && home.starts_with(dir));
+    let inside = home.is_some_and(|home| cwd.starts_with(home));
+    cwd.ancestors()
+        .take_while(|dir| !(inside && above_home(dir)))
+        .find(|dir| dir.join(PROJECT_FILE).is_file())
+        .map(Path::to_path_buf)
 }
 
 /// Where `std/…` and scripts are looked for, first hit first.
@@ -78,17 +92,17 @@ pub struct Override {
 }
 
 impl Library {
-    /// The search path as seen from `cwd`: the project is the nearest directory upwards with an
-    /// `e2bscript.toml`, else `cwd` itself.
-    pub fn discover(std_dirs: Vec<PathBuf>, cwd: &Path, user_config: Option<PathBuf>) -> Library {
-        let project = cwd
-            .ancestors()
-            .find(|dir| dir.join("e2bscript.toml").is_file())
-            .unwrap_or(cwd)
-            .to_path_buf();
+    /// The search path as seen from `cwd`, which is the project itself where there is none upwards
+    /// (see [`project`]).
+    pub fn discover(
+        std_dirs: Vec<PathBuf>,
+        cwd: &Path,
+        home: Option<&Path>,
+        user_config: Option<PathBuf>,
+    ) -> Library {
         Library {
             std_dirs,
-            project: Some(project),
+            project: Some(project(cwd, home).unwrap_or_else(|| cwd.to_path_buf())),
             user: user_config.map(|dir| dir.join("e2bscript/stdlib")),
             ..Library::default()
         }
@@ -303,6 +317,24 @@ mod tests {
             let embedded: Vec<&str> = table.iter().map(|file| file.name).collect();
             assert_eq!(embedded, on_disk, "{folder}");
         }
+    }
+
+    #[test]
+    fn a_project_is_found_upwards_as_far_as_the_home_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("home/p/scripts")).unwrap();
+        let mark = |name: &str| std::fs::write(at(name).join(PROJECT_FILE), "").unwrap();
+        mark("");
+        let home = at("home");
+        let found = |from: &str| project(&at(from), Some(&home));
+        assert_eq!(found("home/p/scripts"), None);
+        assert_eq!(project(&at("home/p"), None), Some(at("")));
+        assert_eq!(project(&at("other"), Some(&home)), Some(at("")));
+        mark("home");
+        assert_eq!(found("home/p/scripts"), Some(at("home")));
+        mark("home/p");
+        assert_eq!(found("home/p/scripts"), Some(at("home/p")));
     }
 
     #[test]

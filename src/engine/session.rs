@@ -2,7 +2,7 @@
 //! outlive it.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub accept_new_host_keys: bool,
     /// The SSH client configuration; `None` for the operator's own.
     pub ssh_config: Option<PathBuf>,
+    /// What stands for variables of the environment that are not set.
+    pub variables: BTreeMap<String, String>,
     /// Pauses that a script makes take no time: nothing real is waited for.
     pub no_pauses: bool,
 }
@@ -59,6 +61,18 @@ impl Session {
             lasting,
             outlived,
         })
+    }
+
+    /// A variable of the environment, or what stands for it; noted among what the run reads.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let set = std::env::var(name).ok();
+        let stand_in = || self.settings.variables.get(name).cloned();
+        let value = match set {
+            Some(value) if value.is_empty() => stand_in().or(Some(value)),
+            set => set.or_else(stand_in),
+        };
+        self.run.inputs().variable(name, value.as_deref());
+        value
     }
 
     /// The run's one client of type `T`, made by `make` the first time.

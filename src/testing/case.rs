@@ -39,6 +39,10 @@ pub fn run(prepared: &Prepared, name: &str, options: &Options, parent: &Run) -> 
         // Nothing of the operator's own makes a test pass here and fail elsewhere.
         ssh_config: Some("none".into()).filter(|_| !options.record),
         no_pauses: !options.record,
+        variables: match options.record {
+            true => options.variables.clone(),
+            false => Default::default(),
+        },
         ..Settings::default()
     };
     let session = Session::new(run.clone(), settings);

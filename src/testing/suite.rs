@@ -34,6 +34,8 @@ pub struct Options {
     pub update: bool,
     /// What is asked goes to real hosts and services, and is recorded.
     pub record: bool,
+    /// What stands for variables of the environment while recording.
+    pub variables: BTreeMap<String, String>,
     pub verbosity: Verbosity,
     /// How reports look.
     pub look: RenderOptions,
@@ -49,6 +51,7 @@ impl Options {
             timeout: Duration::from_secs(60),
             update: false,
             record: false,
+            variables: BTreeMap::new(),
             verbosity: Verbosity::default(),
             look: RenderOptions::default(),
         }

@@ -31,6 +31,7 @@ const ENDS: &[(&str, End)] = &[
     ("watch ", End::CtrlC(&[0, 130])),
     ("--json SCRIPT", End::Untried),
     ("SCRIPT", End::Untried),
+    ("-e CODE", End::Untried),
     // there are none in this project; tests/script_tests.rs runs them
     ("test", End::Untried),
     ("std eject stage", End::Code(0)),
@@ -86,8 +87,8 @@ pub fn all(lab: &Lab) {
         command
             .current_dir(&project)
             .env("E2BSCRIPT_ENV_FILE", &configuration);
-        if text.starts_with("init.rhai") || text.starts_with("configure.rhai") {
-            // they write the project's own `deploy.env`
+        if text.starts_with("configure.rhai") {
+            // it writes the project's own `deploy.env`
             command.env_remove("E2BSCRIPT_ENV_FILE");
         }
         let (ran, codes) = match end.map_or(&End::Code(0), |(_, end)| end) {

@@ -56,11 +56,7 @@ fn value(path: &Path, name: &str) -> String {
 
 fn new_home() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
-    fs::copy(
-        format!("{PROJECT}/deploy.env.example"),
-        home.path().join("deploy.env.example"),
-    )
-    .unwrap();
+    works(home.path(), &["init"]);
     home
 }
 
@@ -192,7 +188,7 @@ fn the_same_deploy_env_comes_out_of_all_three_forms() {
     for form in ["output", "state", "job"] {
         let home = new_home();
         let base = recorded(&format!("base.{form}"));
-        works(home.path(), &["init.rhai", &base]);
+        works(home.path(), &["configure.rhai", &base]);
         // the second by standard input
         let cluster = fs::File::open(recorded(&format!("cluster.{form}"))).unwrap();
         let output = command(home.path(), &["configure.rhai", "-"])
@@ -245,7 +241,7 @@ fn the_same_deploy_env_comes_out_of_all_three_forms() {
 fn hand_set_values_and_comments_stay_and_what_came_from_a_stack_follows_it() {
     let home = new_home();
     let path = home.path().join("deploy.env");
-    works(home.path(), &["init.rhai", &recorded("base.output")]);
+    works(home.path(), &["configure.rhai", &recorded("base.output")]);
     let text = fs::read_to_string(&path).unwrap();
     let text = text
         .replace(
@@ -291,15 +287,12 @@ fn hand_set_values_and_comments_stay_and_what_came_from_a_stack_follows_it() {
     );
     assert_eq!(value(&path, "POSTGRES_PORT"), "5432");
     assert_eq!(value(&path, "POSTGRES_PASSWORD"), "canary-9ab2");
-
-    let exists = run(home.path(), &["init.rhai"]);
-    assert_eq!(exists.status.code(), Some(2), "{}", self::said(&exists));
 }
 
 #[test]
 fn what_no_stack_covers_is_told_with_where_it_comes_from() {
     let home = new_home();
-    let said = works(home.path(), &["init.rhai"]);
+    let said = works(home.path(), &["configure.rhai"]);
     for (name, from) in [
         ("BASTION_HOST", "`bastion_public_ip` of terraform-base"),
         (
@@ -332,7 +325,6 @@ fn what_no_stack_covers_is_told_with_where_it_comes_from() {
 #[test]
 fn outputs_of_something_else_are_refused() {
     let home = new_home();
-    works(home.path(), &["init.rhai"]);
     let other = home.path().join("other.json");
     for text in [
         "{}",
@@ -354,7 +346,6 @@ fn outputs_of_something_else_are_refused() {
 #[test]
 fn the_password_comes_from_the_vault_and_a_missing_command_is_told() {
     let home = new_home();
-    works(home.path(), &["init.rhai"]);
     let words = ["configure.rhai", "--vault", &recorded("base.output")];
     let tools = home.path().join("tools");
     fs::create_dir(&tools).unwrap();

@@ -267,8 +267,13 @@ fn what_comes_out_of_the_outputs_describes_the_same_cluster(lab: &Lab) {
     fs::write(path("base.json"), base.to_string()).unwrap();
     fs::write(path("cluster.json"), cluster.to_string()).unwrap();
     let env_file = path("deploy.env");
+    fs::copy(
+        format!("{}/deploy.env.example", env!("CARGO_MANIFEST_DIR")),
+        &env_file,
+    )
+    .unwrap();
     let made = lab
-        .command(&["init.rhai", &path("base.json"), &path("cluster.json")])
+        .command(&["configure.rhai", &path("base.json"), &path("cluster.json")])
         .env("E2BSCRIPT_ENV_FILE", &env_file)
         .output()
         .unwrap();

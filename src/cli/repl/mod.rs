@@ -69,7 +69,7 @@ fn start(
         .map_err(|error| internal(&error).class(Class::Internal))?;
     let mut kept = None;
     if !args.no_history {
-        let (sinks, journal) = keep(builder, id, "--no-history")?;
+        let (sinks, journal) = keep(builder, id, "--no-history", args.kept.runs)?;
         builder = sinks;
         kept = Some(journal);
     }
@@ -92,6 +92,7 @@ fn converse(args: &ReplArgs, run: &Run) -> Result<u8, Failure> {
     let settings = Settings {
         accept_new_host_keys: args.accept_new_host_keys,
         ssh_config: args.ssh_config.clone(),
+        variables: args.kept.variables.clone(),
         ..Settings::default()
     };
     let session = Session::new(run.clone(), settings);
