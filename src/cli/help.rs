@@ -5,7 +5,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("set up", &["init", "config", "completions", "man"]),
     ("write", &["check", "test", "fmt", "watch", "repl", "std"]),
     ("read", &["docs", "explain", "definitions"]),
-    ("run", &["apply"]),
+    ("run", &["apply", "runs"]),
 ];
 
 /// Options in two columns, in few words.
@@ -37,9 +37,9 @@ pub fn screen(command: &clap::Command) -> String {
     let mut text = format!(
         "{}\n\n{}\n\n",
         command.get_about().cloned().unwrap_or_default(),
-        "Usage: e2bscript [OPTIONS] SCRIPT [ARGUMENTS]   a file, one built in, - for stdin\n       \
-         e2bscript [OPTIONS] -e CODE [ARGUMENTS]  the code itself\n       \
-         e2bscript COMMAND --help                 of each command; SCRIPT --help as well"
+        "Usage: e2bscript [OPTIONS] SCRIPT [ARGUMENTS]  a file, built in, or - (stdin)\n       \
+         e2bscript [OPTIONS] -e CODE [ARGUMENTS] the code itself\n       \
+         e2bscript COMMAND --help                so for each; SCRIPT --help too"
     );
     let known: Vec<&str> = command
         .get_subcommands()
