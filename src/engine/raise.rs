@@ -21,7 +21,7 @@ impl Raise {
     pub fn internal(message: impl Into<String>) -> Self {
         Failure::new("internal", message)
             .class(Class::Internal)
-            .help("this is a defect of e2bscript: please report it with the script line above")
+            .help("this is a defect of e2bscript: report it with the script line above")
             .into()
     }
 

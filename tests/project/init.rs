@@ -98,7 +98,7 @@ fn what_is_there_is_left_alone() {
     let again = e2bscript(dir.path(), &["init", "project"]);
     assert_eq!(
         again.out,
-        "nothing to do: all files are there in `project`\n"
+        "nothing to do: every file is there already, in `project`\n"
     );
 }
 
