@@ -50,7 +50,9 @@ impl Shown {
     /// Whether a run's change is the one that this plan's change announced.
     pub fn announces(&self, done: &Shown) -> bool {
         let same = self.host == done.host && self.action == done.action;
-        same && self.reason == done.reason && fits(&self.item, &done.item)
+        let is_it = |pattern: &str| fits(pattern, &done.item);
+        // What is not known has spaces, for which a shell's word needs quotes.
+        same && self.reason == done.reason && (is_it(&self.item) || is_it(&unquoted(&self.item)))
     }
 
     /// Host and item, as lists name them.
@@ -79,6 +81,16 @@ fn fits(pattern: &str, item: &str) -> bool {
         }
     }
     false
+}
+
+/// The item without the quotes of words in which something is not known.
+fn unquoted(item: &str) -> String {
+    let parts = item.split('\'').enumerate();
+    let parts = parts.map(|(index, part)| match (index % 2, part.contains(UNKNOWN)) {
+        (1, false) => format!("'{part}'"),
+        _ => part.to_owned(),
+    });
+    parts.collect()
 }
 
 /// Collects what a run shows; clones share it.
@@ -151,6 +163,8 @@ mod tests {
         assert!(fits(&build, "command docker build --tag abc:def -"));
         assert!(!fits(&build, "command docker build --tag abc -"));
         assert!(fits(&format!("build {UNKNOWN}"), "build 9f"));
+        let quoted = format!("command sh -c 'a b' '{UNKNOWN}:{UNKNOWN}'");
+        assert!(fits(&unquoted(&quoted), "command sh -c 'a b' abc:def"));
         assert!(fits("file /a", "file /a"));
         assert!(!fits("file /a", "file /ab") && !fits("file /ab", "file /a"));
     }
