@@ -3,10 +3,11 @@
 CARGO_TARGET_DIR ?= target
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo )
 AS_ROOT := $(if $(SUDO),tools/as-root.sh )
+ON := $(shell uname -s)
 LAB := $(SUDO)$(CARGO_TARGET_DIR)/release/e2blab
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lab-down test bench build check fmt clippy deny shellcheck terraform lab-image
+.PHONY: help lab lab-down test bench build dist cross check fmt clippy deny shellcheck terraform lab-image
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +32,7 @@ lab: ## Build, start the rehearsal cluster, run deploy.rhai on it and validate i
 test: ## Install what is missing, check everything, run every test
 	@tools/toolchain.sh
 	@tools/packages.sh lab test
-	@$(MAKE) --no-print-directory check lab-image
+	@$(MAKE) --no-print-directory check cross lab-image
 	@for client in e2b-python e2b-node schemathesis; do $(AS_ROOT)tools/clients.sh $$client >/dev/null || exit; done
 	tools/test.sh
 
@@ -46,10 +47,20 @@ bench: ## Measure e2bscript against asyncssh, scp and ssh (docs/benchmarks.md)
 lab-down: build ## Remove the rehearsal cluster and all it made
 	$(LAB) down
 
-build: ## Build e2bscript, e2blab and the stand-ins
+build: ## Build e2bscript, and on Linux e2blab and the stand-ins
 	@tools/toolchain.sh
-	@tools/packages.sh build
-	cargo build --release --locked
+	@$(if $(filter Darwin,$(ON)),:,tools/packages.sh build)
+	cargo build --release --locked $(if $(filter Darwin,$(ON)),--package e2bscript)
+
+dist: ## Make the static program for Linux, with all that comes with it, in dist/
+	@tools/toolchain.sh
+	@tools/packages.sh build cross dist
+	tools/dist.sh
+
+cross: ## Does the program compile for musl and for macOS?
+	@tools/toolchain.sh
+	@tools/packages.sh build cross
+	tools/cross.sh
 
 check: fmt clippy deny shellcheck terraform ## All checks that need no cluster
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a task needs and this machine lacks, and says which and why.
-# Usage: tools/packages.sh TASK…   with TASK one of bench, build, check, lab, test
+# Usage: tools/packages.sh TASK…   with TASK one of bench, build, check, cross, dist, lab, test
 set -eu
 
 # task | what shows that it is there: a program, a file or a Python module | package | what it is for
@@ -14,6 +14,9 @@ lab   | nft                  | nftables          | lets the nodes be reached thr
 lab   | ssh-keygen           | openssh-client    | makes the keys of the rehearsal cluster
 lab   | setpriv              | util-linux        | starts the helpers of the rehearsal cluster
 check | shellcheck           | shellcheck        | checks the shell scripts
+cross | python3              | python3           | installs the C compiler for other targets
+cross | python3:ensurepip    | python3-venv      | gives it a place of its own
+dist  | readelf              | binutils          | sees that the program is static
 test  | ssh-keygen           | openssh-client    | makes keys for the SSH tests
 test  | unzip                | unzip             | opens the archives of the stacks
 test  | iptables             | iptables          | the rules that the clean-up of network slots takes away

@@ -1,6 +1,7 @@
 //! Waiting for async work on a script's thread: cancelled first, then out of time, then done.
 
 use std::future::Future;
+use std::pin::{Pin, pin};
 
 use crate::diag::{Class, Failure};
 
@@ -14,6 +15,17 @@ impl Session {
     /// The future is built inside the runtime: pass an `async` block, never a ready future that
     /// needs a reactor to be made. Dropping it must abandon the work cleanly.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Raise> {
+        let _inside = self.run.handle().enter(); // what is abandoned may need it to clean up
+        let mut result = None;
+        {
+            let work = pin!(async { result = Some(work.await) });
+            self.wait_done(work)?;
+        }
+        result.ok_or(Raise::Cancelled)
+    }
+
+    /// The waiting alone, compiled once and not for each kind of work: the program would be a tenth larger.
+    fn wait_done(&self, work: Pin<&mut dyn Future<Output = ()>>) -> Result<(), Raise> {
         let deadline = Context::deadline();
         let shielded = Context::shielded();
         let cancel = self.run.cancel();
@@ -24,7 +36,7 @@ impl Session {
                 () = expire(deadline.as_ref()), if deadline.is_some() => {
                     Err(deadline.map_or(Raise::Cancelled, |d| timeout(&d).into()))
                 }
-                done = work => Ok(done),
+                () = work => Ok(()),
             }
         })
     }

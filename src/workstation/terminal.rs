@@ -5,15 +5,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
-/// How often the reading thread looks whether the answer is still wanted.
-const LOOK: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 100_000_000,
-};
+/// How often the reading thread looks for an answer, and whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(20);
 /// Longest answer, in bytes.
 const LONGEST: usize = 64 << 10;
 
@@ -118,16 +117,14 @@ fn read_line(tty: &File, wanted: &AtomicBool) -> Result<String, TerminalError> {
     let mut line = Vec::new();
     let mut chunk = [0; 1024];
     while wanted.load(Ordering::Acquire) {
-        let mut ready = [PollFd::new(tty, PollFlags::IN)];
-        match rustix::event::poll(&mut ready, Some(&LOOK)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-            Ok(_) => {}
-            Err(error) => return Err(TerminalError::Io(error.into())),
-        }
-        let count = match rustix::io::read(tty, &mut chunk) {
+        let count = match read_now(tty, &mut chunk) {
             Ok(0) => return Err(TerminalError::Closed),
             Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::AGAIN) => {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            Err(Errno::INTR) => continue,
             Err(error) => return Err(TerminalError::Io(error.into())),
         };
         line.extend_from_slice(chunk.get(..count).unwrap_or_default());
@@ -139,12 +136,20 @@ fn read_line(tty: &File, wanted: &AtomicBool) -> Result<String, TerminalError> {
     Err(TerminalError::Closed)
 }
 
+/// What has been typed by now. Not by `poll`: macOS's does not know terminals.
+fn read_now(tty: &File, chunk: &mut [u8]) -> Result<usize, Errno> {
+    let flags = fcntl_getfl(tty)?;
+    fcntl_setfl(tty, flags | OFlags::NONBLOCK)?;
+    let read = rustix::io::read(tty, chunk);
+    fcntl_setfl(tty, flags)?;
+    read
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::Read;
-    use std::time::Duration;
 
     fn pair() -> (File, Terminal) {
         let far = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
