@@ -113,7 +113,9 @@ fn said(dir: &Path, made: &[&str], left: &[&str]) -> String {
         false => format!("in `{}`", dir.display()),
     };
     if made.is_empty() {
-        text.push_str(&format!("nothing to do: every file is there already, {place}\n"));
+        text.push_str(&format!(
+            "nothing to do: every file is there already, {place}\n"
+        ));
     } else {
         text.push_str(&format!("made {place}: {}\n", made.join(", ")));
         if !left.is_empty() {

@@ -12,6 +12,15 @@ use tokio_util::task::TaskTracker;
 use super::Error;
 use super::handler::{Handler, LastWords, describe};
 
+/// Pauses between packets that ask for nothing, while the first channel is opened.
+const NUDGES: [Duration; 5] = [
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(4),
+    Duration::from_millis(8),
+    Duration::from_millis(16),
+];
+
 pub(super) struct Connection {
     handle: Handle<Handler>,
     hop: String,
@@ -200,7 +209,8 @@ impl Connection {
         let this = self.clone();
         self.tracker.spawn(async move {
             this.opening.fetch_add(1, Ordering::Relaxed);
-            let opened = tokio::time::timeout(this.open_timeout, this.request(wanted)).await;
+            let opened =
+                tokio::time::timeout(this.open_timeout, this.request_at_once(wanted)).await;
             let alone = this.opening.fetch_sub(1, Ordering::Relaxed) == 1;
             let result = this.judge_open(opened, alone);
             if let Err(Ok(unwanted)) = tell.send(result) {
@@ -210,6 +220,25 @@ impl Connection {
         match told.await {
             Ok(result) => result,
             Err(_) => Err(Failed::Dead(self.lost(false))),
+        }
+    }
+
+    /// Behind a bastion, what the server says once it has let us in (its host keys, remarks on the
+    /// key) holds the answer back: see [`Connection::nudge`]. How much that is, nobody tells.
+    async fn request_at_once(&self, wanted: Wanted) -> Result<Channel<Msg>, russh::Error> {
+        let nudges = async {
+            self.words.greeted().await;
+            for pause in NUDGES {
+                tokio::time::sleep(pause).await;
+                // A connection that is gone has nothing to hold back.
+                let _ = self.handle.send_keepalive(false).await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            opened = self.request(wanted) => opened,
+            never = nudges => never,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Names};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Class;
@@ -36,6 +37,7 @@ pub(super) struct LastWords {
     reason: OnceLock<String>,
     ended: CancellationToken,
     refusals: Mutex<VecDeque<String>>,
+    greeted: Notify,
 }
 
 impl LastWords {
@@ -52,6 +54,12 @@ impl LastWords {
     /// Waits until the connection has ended, however it did.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+
+    /// Waits until the server has let us in and has begun to say what it says then; once for each time
+    /// that it is worth a packet more.
+    pub async fn greeted(&self) {
+        self.greeted.notified().await;
     }
 
     /// The text of the oldest refused channel that nobody asked about yet.
@@ -142,7 +150,10 @@ impl client::Handler for Handler {
         session: &mut Session,
     ) -> Result<(), Failure> {
         match &self.bastion {
-            Some(starts) if starts.running() < CROWD => Ok(session.send_keepalive(false)?),
+            Some(starts) if starts.running() < CROWD => {
+                self.words.greeted.notify_one();
+                Ok(session.send_keepalive(false)?)
+            }
             _ => Ok(()),
         }
     }
