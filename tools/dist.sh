@@ -23,7 +23,10 @@ registry=${CARGO_HOME:-$HOME/.cargo}
 build=$(realpath -m "${CARGO_TARGET_DIR:-target}")/cross
 renamed=("$PWD=/e2bscript" "$registry=/cargo" "$build=/build" "$(rustc --print sysroot)=/rust")
 if [[ -n $std ]]; then renamed+=("${std%/bin}=/rust" "$(realpath "${std%/bin}/lib/rustlib/src/rust")=/rust"); fi
-rustflags=(-Clink-self-contained=no) # the C library is the linker's own
+rustflags=(
+    -Clink-self-contained=no     # the C library is the linker's own,
+    -Crelocation-model=static    # which makes programs of a fixed place only
+)
 # The allocator tells when it was compiled.
 cflags=(-Wno-builtin-macro-redefined "-D__DATE__=\"$(LC_ALL=C date -u -d "@$SOURCE_DATE_EPOCH" +%F)\"" '-D__TIME__="00:00:00"')
 for rename in "${renamed[@]}"; do
